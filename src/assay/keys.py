@@ -1,0 +1,77 @@
+"""Identity: canonical bytes of a specification, their digest, and the random streams drawn from it."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+JSON: TypeAlias = Any
+"""Any JSON value: None, bool, int, float, str, list or dict with text keys."""
+
+SEED_MASK = (1 << 53) - 1
+"""Seeds are below 2^53, so that every provider and JSON reader keeps them exact."""
+
+
+def canonical(value: JSON) -> bytes:
+    """The length-prefixed UTF-8 form of a JSON value: equal values, equal bytes.
+
+    Object keys are sorted; an integral float equals the integer (0.0 is 0), since files and
+    flags spell one setting either way; a boolean equals no number; tuples are lists.
+    Raises TypeError for a value that is not JSON and ValueError for NaN and infinities.
+    """
+    return b"".join(_parts(value))
+
+
+def _parts(value: JSON) -> Iterator[bytes]:
+    if isinstance(value, str):
+        raw = value.encode("utf-8", "surrogatepass")
+        yield b"s%d:" % len(raw)
+        yield raw
+    elif value is None:
+        yield b"n;"
+    elif value is True or value is False:
+        yield b"b1;" if value else b"b0;"
+    elif isinstance(value, int):
+        yield b"i%d;" % value
+    elif isinstance(value, float):
+        if value != value or value in (float("inf"), float("-inf")):
+            raise ValueError("NaN and infinities have no canonical form")
+        yield b"i%d;" % int(value) if value.is_integer() else b"f" + repr(value).encode() + b";"
+    elif isinstance(value, (list, tuple)):
+        yield b"l%d:" % len(value)
+        for item in value:
+            yield from _parts(item)
+    elif isinstance(value, dict):
+        yield b"d%d:" % len(value)
+        for key in sorted(value):
+            if not isinstance(key, str):
+                raise TypeError(f"an object key must be text, not {type(key).__name__}")
+            yield from _parts(key)
+            yield from _parts(value[key])
+    else:
+        raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+def digest(value: JSON, length: int = 32) -> str:
+    """The first `length` hex digits of SHA-256 over the canonical form."""
+    return hashlib.sha256(canonical(value)).hexdigest()[:length]
+
+
+def trial_seed(run_seed: int, identity: JSON, repeat: int) -> int:
+    """The seed of a trial: 53 bits of SHA-256 over version, run seed, SEED or case id, repeat."""
+    raw = hashlib.sha256(canonical(["v1", run_seed, identity, repeat])).digest()
+    return int.from_bytes(raw[:8], "big") & SEED_MASK
+
+
+def random_stream(seed: int, *name: JSON) -> random.Random:
+    """An independent random stream for a named purpose ("client.llm", "tool.faults", ...)."""
+    raw = hashlib.sha256(canonical([seed, *name])).digest()
+    return random.Random(int.from_bytes(raw, "big"))
+
+
+def unit(*what: JSON) -> float:
+    """A number in [0, 1) that depends on `what` alone: a draw that no arrival order can change."""
+    raw = hashlib.sha256(canonical(list(what))).digest()
+    return int.from_bytes(raw[:7], "big") / (1 << 56)
