@@ -6,6 +6,7 @@ AssayError
 ├── Stopped         the run takes no more calls: budget, circuit or cancelled
 ├── ReplayMiss      strict replay met a request that the record does not hold
 └── CallError       one attempt at a model or an outside service failed, with its class
+    └── StaleConnection   a kept-alive connection was closed before it brought anything
 """
 
 from __future__ import annotations
@@ -134,3 +135,11 @@ class CallError(AssayError):
         self.retry_after = retry_after
         self.raw = raw
         self.partial = Reply() if partial is None else partial
+
+
+class StaleConnection(CallError):
+    """A kept-alive connection turned out closed before one byte of the answer came.
+
+    The server cannot have acted on it in any way that it told us of: the seat sends once more,
+    as an attempt of its own, whatever its retry policy.
+    """

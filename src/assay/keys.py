@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 from collections.abc import Iterator
 from typing import Any, TypeAlias
@@ -29,16 +30,6 @@ def _parts(value: JSON) -> Iterator[bytes]:
         raw = value.encode("utf-8", "surrogatepass")
         yield b"s%d:" % len(raw)
         yield raw
-    elif value is None:
-        yield b"n;"
-    elif value is True or value is False:
-        yield b"b1;" if value else b"b0;"
-    elif isinstance(value, int):
-        yield b"i%d;" % value
-    elif isinstance(value, float):
-        if value != value or value in (float("inf"), float("-inf")):
-            raise ValueError("NaN and infinities have no canonical form")
-        yield b"i%d;" % int(value) if value.is_integer() else b"f" + repr(value).encode() + b";"
     elif isinstance(value, (list, tuple)):
         yield b"l%d:" % len(value)
         for item in value:
@@ -46,12 +37,30 @@ def _parts(value: JSON) -> Iterator[bytes]:
     elif isinstance(value, dict):
         yield b"d%d:" % len(value)
         for key in sorted(value):
-            if not isinstance(key, str):
-                raise TypeError(f"an object key must be text, not {type(key).__name__}")
-            yield from _parts(key)
+            yield from _parts(_text_key(key))
             yield from _parts(value[key])
     else:
-        raise TypeError(f"{type(value).__name__} has no canonical form")
+        yield _scalar(value)
+
+
+def _text_key(key: object) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"an object key must be text, not {type(key).__name__}")
+    return key
+
+
+def _scalar(value: JSON) -> bytes:
+    if value is None:
+        return b"n;"
+    if isinstance(value, bool):
+        return b"b1;" if value else b"b0;"
+    if isinstance(value, int):
+        return b"i%d;" % value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError("NaN and infinities have no canonical form")
+        return b"i%d;" % int(value) if value.is_integer() else b"f" + repr(value).encode() + b";"
+    raise TypeError(f"{type(value).__name__} has no canonical form")
 
 
 def digest(value: JSON, length: int = 32) -> str:

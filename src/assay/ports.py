@@ -5,6 +5,7 @@ Attributes are read-only properties, so that frozen values satisfy them.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from random import Random
@@ -332,25 +333,27 @@ class Watcher(Protocol):
 
 
 class Stop:
-    """The signal that ends a run: told once, by the budget, Ctrl-C or a decided comparison."""
+    """The signal that ends a run: told by the budget, Ctrl-C or a decided comparison."""
 
     def __init__(self) -> None:
         self._reason: StopReason | None = None
-        self._calls: list[Callable[[], None]] = []
+        self._told = asyncio.Event()
 
     @property
     def reason(self) -> StopReason | None:
         return self._reason
 
     def now(self, reason: StopReason) -> None:
-        """Stops; the first reason stays."""
+        """Stops; the first reason stays. Call it from the loop's own thread."""
         if self._reason is None:
             self._reason = reason
-            for call in self._calls:
-                call()
+            self._told.set()
 
-    def when(self, call: Callable[[], None]) -> None:
-        """Has `call` called when the run is told to stop, at once if it already was."""
-        self._calls.append(call)
-        if self._reason is not None:
-            call()
+    async def wait(self, seconds: float) -> bool:
+        """Waits that long, or until the run is told to stop; says whether it was."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._told.wait()
+        except TimeoutError:
+            pass
+        return self._reason is not None

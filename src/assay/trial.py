@@ -153,7 +153,8 @@ class Score(Struct, frozen=True, omit_defaults=True):
     """What one scorer says of a trial: a value with its reason, or why there is none.
 
     `value` is a bool, a number or a label. Where `unscored` is set it names the reason
-    (judge_invalid, scorer_error, not_applicable, ...) and `value` is None.
+    (judge_invalid, scorer_error, not_applicable, ...) and `value` is None. `scorer` is the identity
+    of what gave it: name, version and a digest of the settings; the loop fills it in.
     """
 
     name: str
@@ -161,6 +162,7 @@ class Score(Struct, frozen=True, omit_defaults=True):
     reason: str = ""
     unscored: str | None = None
     details: JSON = None
+    scorer: str = ""
 
     @property
     def number(self) -> float | None:
@@ -209,6 +211,7 @@ _ENDS: dict[str, tuple[Status, str]] = {
     "client_fault": (Status.INVALID, "client_fault"),
     "webhook_error": (Status.INVALID, "webhook"),
     "tool_fault": (Status.INVALID, "tool"),
+    "exchange_error": (Status.INVALID, "exchange"),
     "skipped": (Status.SKIPPED, ""),
     "budget": (Status.NOT_RUN, "budget"),
     "circuit": (Status.NOT_RUN, "circuit"),

@@ -1,0 +1,220 @@
+"""The one configuration value of a run, and the run's trials that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import count
+from typing import Literal
+
+from msgspec import Struct, to_builtins
+
+from assay.case import Case
+from assay.keys import JSON, digest, random_stream, trial_seed
+from assay.message import Sampling
+from assay.ports import Exchange, Run, Scorer, Stop, Store, Task, Watcher
+from assay.schedule import AnySchedule, Closed, Schedule
+from assay.seat.budget import Budget
+from assay.seat.place import Place
+from assay.seat.play import Play
+from assay.seat.retry import Retry
+from assay.seat.table import TrialTable
+from assay.trial import Phase, Trial
+
+RECORD_VERSION = 1
+"""Enters every play key: a change of what a record means makes all older ones misses."""
+
+
+class ModelChoice(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A model as a plan names it: `provider/name[@endpoint]`, and what is particular to it."""
+
+    name: str
+    base_url: str | None = None
+    sampling: Sampling = Sampling()
+
+
+class Window(Struct, frozen=True, forbid_unknown_fields=True):
+    """A run by duration, in seconds: what starts in `warm_up` is not counted, what starts in the
+    `seconds` after it is; load goes on until the last counted trial has ended.
+    """
+
+    seconds: float
+    warm_up: float = 0.0
+
+
+class Webhook(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Where a session is announced before its first line. The secret comes from the environment."""
+
+    url: str
+    on_error: Literal["fail", "continue"] = "fail"
+    allow_http: bool = False
+    allow_private: bool = False
+
+
+class Plan(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
+    """What is to be run. A face fills it from a file and flags; nothing else configures a run.
+
+    `task` is a built-in name or the path of a task.yaml; `data` a file of cases or scenarios.
+    `models` fill the seat under test, one after another; `cast` fills the other seats by role.
+    `exchange` overrides settings of the task's exchange; `scorers` replaces its scorers.
+    `requests` bounds the number of trials; `window` makes it a run by duration instead.
+    """
+
+    task: str
+    models: tuple[ModelChoice, ...]
+    data: str | None = None
+    split: str = "test"
+    limit: int | None = None
+    slice: dict[str, str] = {}
+    cast: dict[str, ModelChoice] = {}
+    exchange: dict[str, JSON] = {}
+    scorers: tuple[JSON, ...] | None = None
+    headline: str | None = None
+    repeats: int = 1
+    seed: int = 0
+    schedule: AnySchedule = Closed()
+    requests: int | None = None
+    window: Window | None = None
+    stream: bool = False
+    sampling: Sampling = Sampling()
+    retry: Retry | None = None
+    timeouts: dict[str, float] = {}
+    webhook: Webhook | None = None
+    emulator: dict[str, JSON] = {}
+    budget: Decimal | None = None
+    cache: Literal["off", "read"] = "off"
+    replay: Literal["live", "strict"] = "live"
+    max_failed: float = 0.05
+
+
+class Planned(Struct, frozen=True):
+    """One trial to be: its key, what is played with which model, which time, with which seed."""
+
+    key: str
+    case: Case
+    model: str
+    repeat: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A scorer with the places of its own seats (a judge's model)."""
+
+    scorer: Scorer
+    places: tuple[Place, ...] = ()
+
+    @property
+    def identity(self) -> str:
+        """What enters a score's key beside the play key: name, version, settings, models."""
+        scorer, models = self.scorer, [place.name for place in self.places]
+        return f"{scorer.name}.{scorer.version}.{digest([scorer.settings, models], 8)}"
+
+
+@dataclass(slots=True)
+class Bound:
+    """A plan with its names bound to objects. `resources` owns endpoints and embedded servers.
+
+    `places` gives, for each model under test, the seats of the exchange in its order.
+    """
+
+    plan: Plan
+    run: Run
+    task: Task
+    exchange: Exchange
+    schedule: Schedule
+    places: Mapping[str, tuple[Place, ...]]
+    scorers: tuple[Scored, ...]
+    headline: str
+    resources: Callable[[], AbstractAsyncContextManager[None]]
+    budget: Budget = field(default_factory=Budget)
+
+    @property
+    def scores_after(self) -> bool:
+        """Whether scoring waits for the end, so that judging never changes the load."""
+        return self.plan.window is not None or self.schedule.open
+
+    def total(self) -> int | None:
+        """How many trials are planned; None for a run by duration."""
+        if self.plan.window is not None:
+            return None
+        whole = len(self.task) * len(self.places) * self.plan.repeats
+        return whole if self.plan.requests is None else self.plan.requests
+
+    def trials(self) -> Iterator[Planned]:
+        """Every planned trial, in the order of its start.
+
+        A run by count goes through the cases for each repeat, all models at each case, so that
+        drift hits all models alike; one by duration or by requests cycles through them in seeded
+        order for as long as it lasts, each cycle a repeat.
+        """
+        specs = {model: self._spec(model) for model in self.places}
+        endless = self.plan.window is not None or self.plan.requests is not None
+        issued = 0
+        for repeat in count() if endless else range(self.plan.repeats):
+            for index in self._order(repeat, shuffled=endless):
+                case = self.task.case(index)
+                for model, spec in specs.items():
+                    if issued == self.plan.requests:
+                        return
+                    issued += 1
+                    yield self._planned(case, model, spec, repeat)
+
+    def _order(self, repeat: int, *, shuffled: bool) -> Sequence[int]:
+        if not shuffled:
+            return range(len(self.task))
+        order = list(range(len(self.task)))
+        random_stream(self.plan.seed, "cases", repeat).shuffle(order)
+        return order
+
+    def _planned(self, case: Case, model: str, spec: str, repeat: int) -> Planned:
+        given = case.facts.get("SEED")
+        identity = given if isinstance(given, int) else case.id
+        seed = trial_seed(self.plan.seed, identity, repeat)
+        if repeat == 0 and isinstance(given, int):
+            seed = given  # the classic meaning: a scenario's SEED is the provider's seed
+        return Planned(digest([spec, case.id, seed, repeat]), case, model, repeat, seed)
+
+    def _spec(self, model: str) -> str:
+        """What all trials of one model have in common, as sent: cast, sampling, exchange."""
+        cast = [
+            [place.role, place.name, place.endpoint.name, to_builtins(place.sampling)]
+            for place in self.places[model]
+        ]
+        return digest([RECORD_VERSION, cast, self.exchange.spec])
+
+    def phase(self, at: float) -> Phase:
+        """The phase of a trial that is due (open) or starts (closed) at second `at` of the run."""
+        window = self.plan.window
+        if window is None:
+            return "window"
+        if at < window.warm_up:
+            return "warm_up"
+        return "window" if at < window.warm_up + window.seconds else "tail"
+
+    def table(self, planned: Planned, store: Store, watchers: Sequence[Watcher], stop: Stop) -> TrialTable:
+        """The table at which a trial is played."""
+        play = self._play(planned.key, planned.case, store, watchers, stop)
+        return TrialTable(play, planned.seed, self.places[planned.model])
+
+    def scoring_table(
+        self, trial: Trial, scored: Scored, store: Store, watchers: Sequence[Watcher], stop: Stop
+    ) -> TrialTable:
+        """The table at which one scorer works at a trial: it has that scorer's seats only."""
+        play = self._play(trial.key, trial.case, store, watchers, stop)
+        return TrialTable(play, trial.seed, scored.places)
+
+    def _play(self, key: str, case: Case, store: Store, watchers: Sequence[Watcher], stop: Stop) -> Play:
+        return Play(
+            run=self.run.id,
+            trial=key,
+            case=case.id,
+            store=store,
+            stop=stop,
+            budget=self.budget,
+            held=store.lookup(self.run.id, key, cached=self.plan.cache == "read"),
+            strict=self.plan.replay == "strict",
+            watchers=watchers,
+        )

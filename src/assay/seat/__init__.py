@@ -1,0 +1,1 @@
+"""A model in a role: the only room that times, prices, limits, retries, records and replays."""
