@@ -38,14 +38,13 @@ async def run(bound: Bound, store: Store, watchers: Sequence[Watcher], stop: Sto
     Raises StoreError when the record cannot be kept; a failed trial is data, not an error.
     """
     await store.open_run(bound.run)
-    async with bound.resources():
-        loop = Loop(bound, store, watchers, stop)
-        try:
-            await loop.play_all()
-            await loop.score_played()
-        except BaseException:
-            await store.end_run(bound.run.id, "interrupted", stop.reason)
-            raise
+    loop = Loop(bound, store, watchers, stop)
+    try:
+        await loop.play_all()
+        await loop.score_played()
+    except BaseException:
+        await store.end_run(bound.run.id, "interrupted", stop.reason)
+        raise
     ended = structs.replace(bound.run, state=loop.end_state, stop=loop.stopped_by, ended=time.time_ns())
     await store.end_run(ended.id, ended.state, ended.stop)
     for watcher in watchers:

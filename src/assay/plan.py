@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import count
@@ -28,10 +27,15 @@ RECORD_VERSION = 1
 
 
 class ModelChoice(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A model as a plan names it: `provider/name[@endpoint]`, and what is particular to it."""
+    """A model as a plan names it: `provider/name`, and what is particular to it.
+
+    `base_url` is where its server answers instead of the provider's own; no key of the provider
+    goes there, only the one in the variable that `key_variable` names.
+    """
 
     name: str
     base_url: str | None = None
+    key_variable: str | None = None
     sampling: Sampling = Sampling()
 
 
@@ -115,7 +119,7 @@ class Scored:
 
 @dataclass(slots=True)
 class Bound:
-    """A plan with its names bound to objects. `resources` owns endpoints and embedded servers.
+    """A plan with its names bound to objects, while the context that bound it is open.
 
     `places` gives, for each model under test, the seats of the exchange in its order.
     """
@@ -128,7 +132,6 @@ class Bound:
     places: Mapping[str, tuple[Place, ...]]
     scorers: tuple[Scored, ...]
     headline: str
-    resources: Callable[[], AbstractAsyncContextManager[None]]
     budget: Budget = field(default_factory=Budget)
 
     @property

@@ -1,0 +1,143 @@
+"""Options that several verbs share, and the plan that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+from msgspec import structs
+
+from assay.errors import UsageError
+from assay.keys import JSON
+from assay.message import Sampling
+from assay.plan import ModelChoice, Plan
+from assay.schedule import Closed, Constant, Poisson
+from assay.seat.retry import Retry
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+STORE = ".assay/assay.db"
+
+
+def _stack(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+store_option = click.option(
+    "--store", default=STORE, show_default=True, metavar="FILE", help="The record: an SQLite file."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for scripts.")
+quiet_option = click.option("--quiet", is_flag=True, help="Print nothing but the result and errors.")
+
+
+def plan_options(function: F) -> F:
+    """The options that fill a plan; each wins over the plan file."""
+    return _stack(
+        click.option("--model", "models", multiple=True, metavar="M", help="provider/name; repeat for more."),
+        click.option("--models", "model_list", metavar="M,N", help="Several models, by commas."),
+        click.option("--base-url", metavar="URL", help="Where the models' server answers (ends in /v1)."),
+        click.option("--key-variable", metavar="NAME", help="The variable with the key for --base-url."),
+        click.option("--judge-model", metavar="M", help="The model in the judge's seat."),
+        click.option(
+            "--data", metavar="FILE", help="Cases: JSON Lines or CSV (scenarios for a conversation)."
+        ),
+        click.option("--split", metavar="NAME", help="train, validation or test."),
+        click.option("--limit", type=int, metavar="N", help="Only the first N cases."),
+        click.option(
+            "--slice", "slices", multiple=True, metavar="TAG=VALUE", help="Only cases with this tag."
+        ),
+        click.option("--repeats", type=int, metavar="K", help="Play every case K times."),
+        click.option(
+            "--scorer", "scorers", multiple=True, metavar="NAME", help="Replace the task's scorers."
+        ),
+        click.option("--concurrency", type=int, metavar="N", help="Trials in play at once.  [default: 64]"),
+        click.option("--rate", type=float, metavar="R", help="Arrivals a second instead of a closed loop."),
+        click.option("--seed", type=int, metavar="N", help="The seed of everything that is drawn."),
+        click.option("--temperature", type=float, metavar="T"),
+        click.option("--max-tokens", type=int, metavar="N"),
+        click.option("--retries", type=int, metavar="N", help="Further attempts at a failed call."),
+        click.option("--budget", metavar="USD", help="Stop before this many dollars are passed."),
+        click.option(
+            "--cache", type=click.Choice(["read", "off"]), help="Take recorded replies of other runs."
+        ),
+        click.option("--replay", type=click.Choice(["live", "strict"]), help="strict: no live call at all."),
+        click.option("--max-failed", type=float, metavar="SHARE", help="Exit 4 above it.  [default: 0.05]"),
+    )(function)
+
+
+def model_choices(given: dict[str, JSON]) -> tuple[ModelChoice, ...]:
+    """The models that flags name."""
+    names = [*given["models"], *(n.strip() for n in (given["model_list"] or "").split(",") if n.strip())]
+    return tuple(model_choice(name, given) for name in names)
+
+
+def model_choice(name: str, given: dict[str, JSON]) -> ModelChoice:
+    return ModelChoice(name, base_url=given["base_url"], key_variable=given["key_variable"])
+
+
+def flags_over(plan: Plan, given: dict[str, JSON]) -> Plan:
+    """The plan with every flag that was given; the rest stays."""
+    direct = ("data", "split", "limit", "repeats", "seed", "cache", "replay", "max_failed")
+    changes: dict[str, JSON] = {name: given[name] for name in direct if given[name] is not None}
+    if models := model_choices(given):
+        changes["models"] = models
+    elif given["base_url"] is not None:
+        addressed = (structs.replace(m, base_url=given["base_url"]) for m in plan.models)
+        changes["models"] = tuple(addressed)
+    if given["judge_model"] is not None:
+        changes["cast"] = {**plan.cast, "judge": model_choice(given["judge_model"], given)}
+    if given["slices"]:
+        changes["slice"] = dict(_tag(text) for text in given["slices"])
+    if given["scorers"]:
+        changes["scorers"] = tuple(given["scorers"])
+    if given["retries"] is not None:
+        changes["retry"] = structs.replace(plan.retry or Retry(), retries=given["retries"])
+    if given["budget"] is not None:
+        changes["budget"] = _dollars(given["budget"])
+    sampling = Sampling(temperature=given["temperature"], max_tokens=given["max_tokens"])
+    changes["sampling"] = sampling.over(plan.sampling)
+    plan = structs.replace(plan, **changes)
+    return _scheduled(plan, given["concurrency"], given["rate"])
+
+
+def _scheduled(plan: Plan, slots: int | None, rate: float | None) -> Plan:
+    schedule = plan.schedule
+    if rate is not None:
+        seed = plan.seed
+        schedule = Poisson(rate, seed=seed) if isinstance(schedule, Poisson) else Constant(rate)
+    if slots is not None:
+        schedule = Closed(slots) if isinstance(schedule, Closed) else structs.replace(schedule, slots=slots)
+    return structs.replace(plan, schedule=schedule)
+
+
+def _tag(text: str) -> tuple[str, str]:
+    tag, mark, value = text.partition("=")
+    if not mark or not tag:
+        raise UsageError(f"--slice {text}: not TAG=VALUE", fix="write --slice difficulty=hard")
+    return tag, value
+
+
+def _dollars(text: str) -> Decimal:
+    try:
+        return msgspec.convert(text.lstrip("$"), Decimal, strict=False)
+    except msgspec.ValidationError:
+        raise UsageError(f"--budget {text}: not an amount", fix="write --budget 1.50") from None
+
+
+def plan_of(target: str, given: dict[str, JSON]) -> Plan:
+    """The plan of what a verb was given: a plan file, or a task's name or path; flags win."""
+    from assay.loading.plans import check_plan, is_plan, read_plan
+
+    plan = read_plan(Path(target)) if is_plan(target) else Plan(task=target, models=())
+    plan = flags_over(plan, given)
+    check_plan(plan)
+    return plan

@@ -1,0 +1,1 @@
+"""How a case is played: one family, one module an exchange."""

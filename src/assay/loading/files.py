@@ -1,0 +1,239 @@
+"""Reads text, JSON, JSON Lines, CSV and YAML; every fault names the file, the place and the remedy."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar, get_args, get_type_hints
+
+import msgspec
+
+from assay.errors import UsageError
+from assay.keys import JSON
+
+T = TypeVar("T")
+
+MAX_FILE = 1 << 30
+"""Bytes of a file that is read whole; cases are read line by line and have no such bound."""
+
+EXCERPT = 100
+"""Characters of an offending line that an error shows."""
+
+
+def read_text(path: Path) -> str:
+    """The file as UTF-8 text (a leading byte order mark is dropped)."""
+    try:
+        if path.stat().st_size > MAX_FILE:
+            raise UsageError(f"{path}: larger than {MAX_FILE >> 20} MiB", fix="split the file")
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as bad:
+        raise UsageError(f"{path}: not UTF-8 at byte {bad.start}", fix="save the file as UTF-8") from None
+    except OSError as failure:
+        raise _unreadable(path, failure) from None
+
+
+def _unreadable(path: Path, failure: OSError) -> UsageError:
+    if isinstance(failure, FileNotFoundError):
+        here = path.parent if path.parent.is_dir() else Path()
+        near = meant(path.name, (entry.name for entry in here.iterdir()))
+        fix = f"did you mean {here / near}?" if near else "check the path"
+        return UsageError(f"{path}: no such file", fix=fix)
+    if isinstance(failure, IsADirectoryError):
+        return UsageError(f"{path}: is a folder", fix="name a file in it")
+    return UsageError(f"{path}: {failure.strerror}", fix="check the path and its permissions")
+
+
+def meant(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant; None where none is near."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return near[0] if near else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The remedy for an unknown word: the near one, or all that are known."""
+    words = sorted(known)
+    near = meant(word, words)
+    return f"did you mean {near}?" if near else f"known: {', '.join(words)}"
+
+
+def parse_json(text: str, where: str) -> JSON:
+    """One JSON value; NaN, infinities and duplicate keys are refused."""
+    try:
+        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+    except json.JSONDecodeError as bad:
+        line = text.splitlines()[bad.lineno - 1] if text.splitlines() else ""
+        place = f"{where}, line {bad.lineno}" if "\n" in text.strip() else where
+        raise UsageError(
+            f"{place}: not JSON at character {bad.colno}: {bad.msg.lower()}",
+            fix="mend the JSON at the mark",
+            excerpt=excerpt(line, bad.colno - 1),
+        ) from None
+    except (ValueError, RecursionError) as bad:
+        raise UsageError(f"{where}: not JSON: {bad or 'nested too deeply'}", fix="mend the value") from None
+
+
+def excerpt(line: str, column: int) -> str:
+    """The part of a line around a column, with a caret under the place."""
+    start = max(0, column - EXCERPT // 2)
+    shown = line[start : start + EXCERPT].replace("\t", " ")
+    return f"{shown}\n{' ' * (column - start)}^"
+
+
+def _no_constant(name: str) -> JSON:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _no_duplicates(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise ValueError(f"the key {key!r} stands twice")
+            seen.add(key)
+    return found
+
+
+def read_json(path: Path) -> JSON:
+    """A file that is one JSON value."""
+    return parse_json(read_text(path), str(path))
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, int, dict[str, JSON]]]:
+    """The rows of a JSON Lines or CSV file as (line number, byte offset, row), one at a time.
+
+    Blank lines of JSON Lines are passed over; a CSV's values are texts. For a CSV the offset is the
+    row's number, since its rows may span lines.
+    """
+    if path.suffix.lower() == ".csv":
+        yield from _csv_rows(path)
+        return
+    offset = 0
+    try:
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, 1):
+                if raw.strip():
+                    yield number, offset, parse_row(raw, f"{path}, line {number}")
+                offset += len(raw)
+    except OSError as failure:
+        raise _unreadable(path, failure) from None
+
+
+def parse_row(raw: bytes, where: str) -> dict[str, JSON]:
+    """One line of JSON Lines: an object."""
+    try:
+        row = _ROW.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        text = raw.decode("utf-8-sig", "replace").rstrip("\r\n")
+        row = parse_json(text, where)
+    if not isinstance(row, dict):
+        raise UsageError(
+            f"{where}: {_kind(row)} where an object is wanted",
+            fix='write each case as {"input": ..., "target": ...}',
+        )
+    return row
+
+
+_ROW = msgspec.json.Decoder()
+
+
+def _kind(value: JSON) -> str:
+    names = {str: "a text", list: "a list", bool: "a boolean", int: "a number", float: "a number"}
+    return names.get(type(value), "null")
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[int, int, dict[str, JSON]]]:
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
+    try:
+        for index, row in enumerate(reader):
+            if None in row or None in row.values():
+                raise UsageError(
+                    f"{path}, line {reader.line_num}: {_width(row)} columns, the head has "
+                    f"{len(reader.fieldnames or ())}",
+                    fix="quote cells that hold commas, or complete the row",
+                )
+            yield reader.line_num, index, dict(row)
+    except csv.Error as bad:
+        raise UsageError(f"{path}, line {reader.line_num}: {bad}", fix="mend the CSV's quoting") from None
+
+
+def _width(row: dict[str, JSON]) -> int:
+    over = row.get(None)  # type: ignore[call-overload]  # DictReader's own key for the surplus
+    return sum(value is not None for key, value in row.items() if key) + len(over or ())
+
+
+def read_yaml(path: Path) -> tuple[JSON, str]:
+    """A YAML 1.2 document (duplicate keys refused, no tags, no aliases to expand) and its text."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError
+
+    text = read_text(path)
+    if len(text) > 1 << 20:
+        raise UsageError(f"{path}: larger than 1 MiB", fix="put cases in a JSON Lines file")
+    try:
+        return YAML(typ="safe", pure=True).load(text), text
+    except MarkedYAMLError as bad:
+        mark = bad.problem_mark
+        place = f"{path}, line {mark.line + 1}" if mark is not None else str(path)
+        line = text.splitlines()[mark.line] if mark is not None and mark.line < text.count("\n") else ""
+        raise UsageError(
+            f"{place}: not YAML: {(bad.problem or 'cannot be read').splitlines()[0]}",
+            fix="mend the line at the mark",
+            excerpt=excerpt(line, mark.column) if line and mark is not None else None,
+        ) from None
+
+
+def convert(value: JSON, into: type[T], path: Path, text: str) -> T:
+    """The value as `into`; an unknown or wrong field names its line and the field that was meant."""
+    try:
+        return msgspec.convert(value, into, strict=True)
+    except msgspec.ValidationError as bad:
+        problem, _, pointer = str(bad).partition(" - at `")
+        keys = [part for part in pointer.rstrip("`").replace("[", ".[").split(".") if part and part != "$"]
+        unknown = problem.partition("unknown field `")[2].rstrip("`")
+        if unknown:
+            line = _line_of(text, unknown)
+            raise UsageError(
+                f"{path}{line}: unknown field {unknown!r}",
+                fix=did_you_mean(unknown, _fields(into, keys)),
+            ) from None
+        line = _line_of(text, next((k for k in reversed(keys) if not k.startswith("[")), ""))
+        where = ".".join(keys).replace(".[", "[")
+        raise UsageError(f"{path}{line}: {where}: {problem}", fix="see the fields in docs/plans.md") from None
+
+
+def _line_of(text: str, key: str) -> str:
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip().lstrip("- ").lstrip("{").strip()
+        if key and stripped.startswith((f"{key}:", f'"{key}"')):
+            return f", line {number}"
+    return ""
+
+
+def _fields(into: object, keys: list[str]) -> list[str]:
+    """Field names of the struct that the pointer `keys` leads to, as far as types tell."""
+    for key in keys:
+        if not key.startswith("["):
+            into = _hints(into).get(key, into)
+    names: list[str] = []
+    for candidate in _structs(into):
+        names += candidate.__struct_fields__
+    return names
+
+
+def _hints(into: object) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for candidate in _structs(into):
+        found.update(get_type_hints(candidate))
+    return found
+
+
+def _structs(kind: object) -> list[type[msgspec.Struct]]:
+    """The structs that a type is made of: itself, or the members of a union, tuple or mapping."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return [kind]
+    return [found for part in get_args(kind) for found in _structs(part)]

@@ -1,0 +1,95 @@
+"""Plan files: a plan.yaml with a run's whole configuration; paths in it are relative to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import convert, structs, to_builtins
+
+from assay.errors import UsageError
+from assay.keys import JSON
+from assay.loading import files
+from assay.plan import ModelChoice, Plan
+from assay.schedule import Closed
+
+
+def is_plan(name: str) -> bool:
+    """Whether a YAML file is a plan rather than a task: it names a task."""
+    path = Path(name)
+    if path.suffix not in {".yaml", ".yml"} or not path.is_file():
+        return False
+    value, _ = files.read_yaml(path)
+    return isinstance(value, dict) and "task" in value
+
+
+def read_plan(path: Path) -> Plan:
+    """Reads a plan.yaml. Models may be plain names; file names become relative to the plan."""
+    value, text = files.read_yaml(path)
+    if not isinstance(value, dict):
+        raise UsageError(f"{path}: not a plan", fix="begin with task: NAME and models: [NAME]")
+    plan = files.convert(_shorthand(value), Plan, path, text)
+    check_plan(plan)
+    return _beside(plan, path.parent)
+
+
+def _shorthand(value: dict[str, JSON]) -> dict[str, JSON]:
+    """A model or a role's model may be a plain name."""
+    value = dict(value)
+    if isinstance(value.get("models"), list):
+        value["models"] = [{"name": m} if isinstance(m, str) else m for m in value["models"]]
+    if isinstance(value.get("cast"), dict):
+        value["cast"] = {r: {"name": m} if isinstance(m, str) else m for r, m in value["cast"].items()}
+    return value
+
+
+def check_plan(plan: Plan) -> None:
+    """Refuses values that types let pass: counts, rates and durations must be positive."""
+    positive: dict[str, float | None] = {
+        "limit": plan.limit,
+        "requests": plan.requests,
+        "repeats": plan.repeats,
+        "concurrency (schedule.slots)": plan.schedule.slots,
+        "rate": None if isinstance(plan.schedule, Closed) else plan.schedule.rate,
+        "window.seconds": plan.window.seconds if plan.window is not None else None,
+        "budget": float(plan.budget) if plan.budget is not None else None,
+    }
+    for name, given in positive.items():
+        if given is not None and given <= 0:
+            raise UsageError(f"{name} is {given:g}", fix=f"give a {name} above 0")
+    if not plan.models:
+        raise UsageError("the plan names no model", fix="add --model PROVIDER/NAME, or models: in the plan")
+    names = [model.name for model in plan.models]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(f"the model {twice} is named twice", fix="name each model once")
+
+
+def _beside(plan: Plan, folder: Path) -> Plan:
+    """The plan with its own relative file names made relative to the working folder."""
+    task = plan.task
+    if Path(task).suffix in {".yaml", ".yml"} or "/" in task:
+        task = str(folder / task)
+    return structs.replace(
+        plan,
+        task=task,
+        data=str(folder / plan.data) if plan.data is not None else None,
+        models=tuple(_model_beside(model, folder) for model in plan.models),
+        cast={role: _model_beside(model, folder) for role, model in plan.cast.items()},
+    )
+
+
+def _model_beside(model: ModelChoice, folder: Path) -> ModelChoice:
+    provider, _, rest = model.name.partition("/")
+    if provider in {"recorded", "hf"} and not Path(rest).is_absolute():
+        return structs.replace(model, name=f"{provider}/{folder / rest}")
+    return model
+
+
+def plan_json(plan: Plan) -> JSON:
+    """The plan as JSON, as a run keeps it."""
+    return to_builtins(plan)
+
+
+def stored_plan(value: JSON) -> Plan:
+    """The plan of a stored run."""
+    return convert(value, Plan, strict=False)
