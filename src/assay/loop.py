@@ -38,6 +38,9 @@ async def run(bound: Bound, store: Store, watchers: Sequence[Watcher], stop: Sto
     Raises StoreError when the record cannot be kept; a failed trial is data, not an error.
     """
     await store.open_run(bound.run)
+    held = store.held(bound.run.id)
+    for watcher in watchers:
+        watcher.on_start(bound.run, held)
     loop = Loop(bound, store, watchers, stop)
     try:
         await loop.play_all()

@@ -48,6 +48,17 @@ class Window(Struct, frozen=True, forbid_unknown_fields=True):
     warm_up: float = 0.0
 
 
+class Emulation(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How the embedded emulator answers: milliseconds to the first token and between tokens, and
+    faults by weight ("ok=80,500=5").
+    """
+
+    ttft_ms: float = 0.0
+    itl_ms: float = 0.0
+    spread: float = 0.0
+    mix: str = ""
+
+
 class Webhook(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Where a session is announced before its first line. The secret comes from the environment."""
 
@@ -86,7 +97,7 @@ class Plan(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, 
     retry: Retry | None = None
     timeouts: dict[str, float] = {}
     webhook: Webhook | None = None
-    emulator: dict[str, JSON] = {}
+    emulator: Emulation = Emulation()
     budget: Decimal | None = None
     cache: Literal["off", "read"] = "off"
     replay: Literal["live", "strict"] = "live"
@@ -133,6 +144,7 @@ class Bound:
     scorers: tuple[Scored, ...]
     headline: str
     budget: Budget = field(default_factory=Budget)
+    warnings: tuple[str, ...] = ()
 
     @property
     def scores_after(self) -> bool:

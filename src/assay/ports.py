@@ -273,6 +273,10 @@ class Store(Protocol):
         """The status of a trial of this run that is already recorded."""
         ...
 
+    def held(self, run: str) -> int:
+        """How many trials of this run are recorded."""
+        ...
+
     def lookup(self, run: str, key: str, *, cached: bool = False) -> Held:
         """What was recorded of this play key: by this run, or with `cached` by any run."""
         ...

@@ -1,4 +1,4 @@
-"""Where models live: the limits and the breaker that all seats on one endpoint share."""
+"""Where models live: the limits that all seats on one endpoint share, and a breaker for each model."""
 
 from __future__ import annotations
 
@@ -10,27 +10,32 @@ _TRIPPING = frozenset({ErrorClass.CONNECT, ErrorClass.OVERLOADED})
 
 
 class Endpoint:
-    """One address and account. At most `concurrency` requests are under way at once.
+    """One address and account; at most `concurrency` requests are under way at once."""
 
-    The breaker opens when the account is refused (key, quota, unknown model), since no further
-    request can succeed, and after `patience` failures in a row to connect or be served. Open, it
-    stops this endpoint's trials only.
-    """
-
-    def __init__(self, name: str, *, concurrency: int = 1024, patience: int = 50) -> None:
+    def __init__(self, name: str, *, concurrency: int = 1024) -> None:
         self.name = name
         self.slots = asyncio.Semaphore(concurrency)
+
+
+class Breaker:
+    """Stops the trials of one model on one endpoint, while others go on.
+
+    It opens when the account is refused (key, quota, unknown model), since no further request can
+    succeed, and after `patience` failures in a row to connect or be served.
+    """
+
+    def __init__(self, patience: int = 50) -> None:
         self._patience = patience
         self._failures = 0
         self._open: str | None = None
 
     @property
     def open(self) -> str | None:
-        """Why the breaker is open; None while it is closed."""
+        """Why it is open; None while it is closed."""
         return self._open
 
     def check(self) -> None:
-        """Raises Stopped where the breaker is open."""
+        """Raises Stopped where it is open."""
         if self._open is not None:
             raise Stopped("circuit")
 
@@ -38,7 +43,7 @@ class Endpoint:
         self._failures = 0
 
     def failed(self, failure: CallError) -> None:
-        """Counts a failure; opens the breaker when it is due."""
+        """Counts a failure; opens when it is due."""
         if failure.error is ErrorClass.DENIED:
             self._open = failure.detail
         elif failure.error in _TRIPPING:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from assay.message import Request, Sampling, Usage
 from assay.ports import Capabilities, Model
-from assay.seat.endpoint import Endpoint
+from assay.seat.endpoint import Breaker, Endpoint
 from assay.seat.retry import Retry
 
 Price = Callable[[Usage], Decimal | None]
@@ -32,6 +32,7 @@ class Place:
     name: str
     model: Model
     endpoint: Endpoint
+    breaker: Breaker
     sampling: Sampling = Sampling()
     retry: Retry = Retry()
     price: Price = unpriced

@@ -107,7 +107,7 @@ class TrialSeat:
         place, play = self._place, self._play
         picked = time.monotonic_ns()
         async with place.endpoint.slots:
-            place.endpoint.check()
+            place.breaker.check()
             play.check()
             set_aside = play.budget.set_aside(place.worst_case(call.request))
             admitted = time.monotonic_ns()
@@ -119,12 +119,12 @@ class TrialSeat:
                 reply = await place.model.ask(call.request, play.on_read)
             except CallError as error:
                 failure, reply = error, error.partial
-                place.endpoint.failed(error)
+                place.breaker.failed(error)
             except BaseException:
                 play.budget.book(set_aside, None)
                 raise
             else:
-                place.endpoint.succeeded()
+                place.breaker.succeeded()
         instants = structs.replace(reply.instants, picked=picked, admitted=admitted)
         settled = structs.replace(
             call,

@@ -1,0 +1,68 @@
+"""The public way to run a plan from Python: `await assay.run(plan)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from assay import loop
+from assay.errors import UsageError
+from assay.loading.bind import bound
+from assay.loading.environment import Environment, read_environment
+from assay.loading.plans import read_plan
+from assay.plan import Bound, Plan
+from assay.ports import Run, Stop, Watcher, Where
+from assay.reports.summary import Summary, summarise
+from assay.store.sqlite import SqliteStore
+
+STORE = Path(".assay/assay.db")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A run that has ended, what it came to, and where its record lies."""
+
+    run: Run
+    summary: Summary
+    store: Path
+
+
+async def run(
+    plan: Plan | str | Path,
+    *,
+    store: str | Path = STORE,
+    run_id: str | None = None,
+    watchers: Sequence[Watcher] = (),
+    stop: Stop | None = None,
+    environment: Environment | None = None,
+    on_bound: Callable[[Bound], None] | None = None,
+) -> Result:
+    """Plays a plan (or a plan file) and returns its figures; the same `run_id` resumes a run.
+
+    Raises UsageError before anything runs for whatever a person can mend, and StoreError when the
+    record cannot be kept. `on_bound` is shown the bound plan before the first trial.
+    """
+    chosen = plan if isinstance(plan, Plan) else read_plan(Path(plan))
+    where = Path(store)
+    async with bound(chosen, environment or read_environment(), run_id=run_id) as ready:
+        record = open_store(where)
+        try:
+            if on_bound is not None:
+                on_bound(ready)
+            ended = await loop.run(ready, record, watchers, stop or Stop())
+            summary = summarise(record.trials(Where(run=ended.id)), ended)
+        finally:
+            await record.close()
+    return Result(ended, summary, where)
+
+
+def open_store(path: Path) -> SqliteStore:
+    """The store at `path`, made with its folder where there is none."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise UsageError(
+            f"the store {path} cannot be made: {failure.strerror}", fix="name another file with --store FILE"
+        ) from None
+    return SqliteStore.open(path)

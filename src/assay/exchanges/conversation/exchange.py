@@ -1,0 +1,201 @@
+"""The exchange `conversation`: its settings and prompts bound, and what each side is told first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import structs, to_builtins
+
+from assay.agenda import Brief, Phrases, brief_of, phrases_of
+from assay.case import Case
+from assay.errors import CallError, Stopped, UsageError
+from assay.exchanges.conversation.clients import Client, ModelClient, RulesClient, ScriptedClient
+from assay.exchanges.conversation.play import Play
+from assay.exchanges.conversation.settings import Settings
+from assay.exchanges.conversation.webhook import Session, Webhook, WebhookError, read_session
+from assay.keys import JSON
+from assay.message import Message, say
+from assay.ports import Fetch, Table
+from assay.templates import EVALUATOR_ONLY, Template
+from assay.trial import Event, EventKind, Outcome, Transcript
+from assay.world.world import World
+
+GOAL_NAMES = frozenset({"ORDER_GOAL", "CLIENT", "BRIEF", "START"})
+"""Names that no agent's prompt is given a value for: they would tell it the goal."""
+
+
+class Conversation:
+    """Plays a case as a telephone call between the seat `agent` and a client.
+
+    `client` is the prompt of a client model and is needed for the client kind `llm` alone. `fetch`
+    and `secret` serve the webhook; the secret appears in no record and no key.
+    """
+
+    __slots__ = ("_agent", "_client", "_settings", "_webhook", "_world")
+
+    def __init__(
+        self,
+        settings: Settings,
+        agent: Template,
+        client: Template | None = None,
+        *,
+        world: World | None = None,
+        fetch: Fetch | None = None,
+        secret: str = "",
+    ) -> None:
+        """Raises UsageError where the settings need something that is not there."""
+        self._settings = settings
+        self._agent = agent
+        self._client = client
+        self._world = world
+        self._webhook: Webhook | None = None
+        if settings.client == "llm" and client is None:
+            raise UsageError("a client model needs a prompt", fix="name it under prompts: {client: FILE}")
+        if settings.client == "scripted" and not settings.script:
+            raise UsageError("a scripted client needs lines", fix="list them under script")
+        for template in (agent, client):
+            _refuse_evaluator_names(template)
+        if settings.webhook is not None:
+            if fetch is None or not secret:
+                raise UsageError("the webhook has no secret to sign with", fix="set WEBHOOK_SECRET")
+            self._webhook = Webhook(settings.webhook, fetch, secret)
+
+    @property
+    def seats(self) -> tuple[str, ...]:
+        return ("agent", "client") if self._settings.client == "llm" else ("agent",)
+
+    @property
+    def spec(self) -> JSON:
+        settings = structs.replace(self._settings, prompts=type(self._settings.prompts)("", None))
+        prompts = [t.text if t is not None else None for t in (self._agent, self._client)]
+        world = self._world.fingerprint if self._world is not None else None
+        return ["conversation", to_builtins(settings), prompts, world]
+
+    @property
+    def leaks(self) -> tuple[str, ...]:
+        """Warnings: names in the agent's prompt that stay literal, since they would tell it the goal."""
+        return tuple(
+            f"{self._agent.origin}: {name} would tell the agent the goal; it stays as it is written"
+            for name in self._agent.names
+            if name in GOAL_NAMES
+        )
+
+    def opening(self, case: Case) -> tuple[Message, ...]:
+        """The system prompt and the call's beginning; a client's or a fixed first line comes later."""
+        language = self._language(case.facts)
+        system = say("system", self._agent_system(case.facts, language))
+        if self._settings.first_speaker == "client":
+            return (system,)
+        return (system, say("user", phrases_of(language).call_started))
+
+    async def play(self, case: Case, table: Table) -> Transcript:
+        try:
+            session, outcome = await self._session(case, table)
+        except Stopped as stopped:
+            return Transcript((), Outcome(stopped.reason))
+        events: list[Event] = []
+        if self._webhook is not None:
+            events.append(Event(EventKind.EFFECT, "webhook", data=_recorded(session, outcome)))
+            table.emit(events[-1])
+        if outcome is not None:
+            return Transcript(tuple(events), outcome)
+        facts = {**case.facts, **session.variables}
+        try:
+            play = self._begun(case, facts, session, table, events)
+        except UsageError as error:
+            return Transcript(tuple(events), Outcome("webhook_error", detail=error.problem))
+        return await play.until_ended()
+
+    def _begun(
+        self, case: Case, facts: Mapping[str, JSON], session: Session, table: Table, events: list[Event]
+    ) -> Play:
+        """The play with its world open. Raises UsageError for variables that no play can begin with."""
+        language = self._language(facts)
+        words = phrases_of(language)
+        start = {**(facts.get("START") or {}), **session.state}
+        greeting = session.agent.greeting or self._settings.greeting
+        return Play(
+            settings=self._settings,
+            table=table,
+            words=words,
+            opening=self.opening(structs.replace(case, facts=dict(facts))),
+            client=self._seated(facts, table, language, words),
+            greeting=greeting,
+            tools=self._world.specs(language) if self._world is not None else (),
+            overlay=self._world.open(facts, start) if self._world is not None else None,
+            expected=self._world.expected(facts, start) if self._world is not None else None,
+            events=events,
+        )
+
+    def _language(self, facts: Mapping[str, JSON]) -> str:
+        return str(facts.get("LANGUAGE") or self._settings.language)
+
+    def _agent_system(self, facts: Mapping[str, JSON], language: str) -> str:
+        values = {name: value for name, value in facts.items() if name not in GOAL_NAMES}
+        tools: Sequence[str] = tuple(self._world.tools) if self._world is not None else ()
+        return self._agent.render({**values, "LANGUAGE": language, "TOOLS": ", ".join(tools)})
+
+    def _seated(self, facts: Mapping[str, JSON], table: Table, language: str, words: Phrases) -> Client:
+        if self._settings.client == "scripted":
+            return ScriptedClient(self._settings.script)
+        brief: Brief = structs.replace(brief_of(facts, language), language=language)
+        if self._settings.client == "rules" or self._client is None:
+            return RulesClient(brief, table.random("client.rules").getrandbits(53))
+        system = self._client.render({**facts, "LANGUAGE": language, "BRIEF": brief.json})
+        return ModelClient(table.seats["client"], system, language, words)
+
+    async def _session(self, case: Case, table: Table) -> tuple[Session, Outcome | None]:
+        """What the webhook says, and how the play ends where it says that none is to be."""
+        if self._webhook is None or self._settings.webhook is None:
+            return Session(), None
+        webhook, settings = self._webhook, self._settings.webhook
+        payload = self._payload(case, table)
+
+        async def init() -> JSON:
+            return await webhook.init(table.trial, payload, table.random("webhook"))
+
+        try:
+            session = read_session(await table.effect("webhook", "session.init", init), settings)
+        except (CallError, WebhookError) as error:
+            if settings.on_error == "continue":
+                return Session(reason=str(error)), None
+            return Session(), Outcome("webhook_error", detail=str(error))
+        if session.skip:
+            return session, Outcome("skipped", detail=session.reason[:500])
+        return session, None
+
+    def _payload(self, case: Case, table: Table) -> dict[str, JSON]:
+        send_goal = self._settings.webhook is not None and self._settings.webhook.send_goal
+        hidden = frozenset() if send_goal else GOAL_NAMES
+        return {
+            "batch_id": table.run,
+            "session_id": table.trial,
+            "trial_id": table.trial,
+            "scenario": case.name,
+            "case_id": case.id,
+            "seed": table.seed,
+            "language": self._language(case.facts),
+            "current_date": case.facts.get("CURRENT_DATE"),
+            "variables": {name: value for name, value in case.facts.items() if name not in hidden},
+        }
+
+
+def _recorded(session: Session, outcome: Outcome | None) -> JSON:
+    """What the transcript keeps of a webhook's answer."""
+    return {
+        "name": "session.init",
+        "external_session_id": session.session_id,
+        "variables": session.variables,
+        "skip": session.skip,
+        "reason": session.reason[:500],
+        "failed": outcome.detail if outcome is not None and outcome.reason == "webhook_error" else None,
+    }
+
+
+def _refuse_evaluator_names(template: Template | None) -> None:
+    for name in template.names if template is not None else ():
+        if name in EVALUATOR_ONLY and template is not None:
+            raise UsageError(
+                f"{template.origin}: {name} is for the evaluator's prompt alone",
+                fix=f"take {{{{{name}}}}} out of this prompt",
+            )

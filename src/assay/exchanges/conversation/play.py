@@ -1,0 +1,236 @@
+"""One conversation being played: who speaks next, what the agent's tools do, and when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+from assay.agenda import Phrases
+from assay.errors import CallError, ErrorClass, Stopped
+from assay.exchanges.conversation.clients import Client, Said
+from assay.exchanges.conversation.guards import (
+    Spoken,
+    asked_and_affirmed,
+    farewell_loop,
+    repetition_loop,
+)
+from assay.exchanges.conversation.settings import EndReason, Settings
+from assay.keys import JSON
+from assay.message import Message, Reply, Text, ToolCall, ToolSpec, say
+from assay.ports import Table
+from assay.trial import Event, EventKind, Outcome, Transcript
+from assay.world.difference import readable
+from assay.world.overlay import Overlay
+from assay.world.tools import error_code
+from assay.world.world import ToolFault
+
+MAX_RESULT = 64 * 1024
+"""Characters of a tool result that go back to the agent; more is cut and marked."""
+MAX_LINE = 16 * 1024
+"""Characters of a line that are delivered; more is cut."""
+
+
+class _Ended(Exception):  # noqa: N818  # it says what happened; it is control flow within this module
+    """The conversation ends here."""
+
+    def __init__(self, reason: EndReason, detail: str = "") -> None:
+        super().__init__(reason)
+        self.outcome = Outcome(reason, detail=detail)
+
+
+@dataclass(slots=True)
+class Play:
+    """The state of one conversation. `messages` is the agent's history, `lines` what was spoken."""
+
+    settings: Settings
+    table: Table
+    words: Phrases
+    opening: tuple[Message, ...]
+    client: Client
+    greeting: str | None
+    tools: tuple[ToolSpec, ...]
+    overlay: Overlay | None
+    expected: JSON
+    events: list[Event]
+    messages: list[Message] = field(default_factory=list)
+    lines: list[Spoken] = field(default_factory=list)
+    final: Reply | None = None
+
+    async def until_ended(self) -> Transcript:
+        """The whole call. Whatever breaks it off is its outcome, not an exception."""
+        try:
+            await self._talk()
+        except _Ended as ended:
+            outcome = ended.outcome
+        except CallError as failure:
+            overflow = failure.error is ErrorClass.CONTEXT_OVERFLOW
+            reason: EndReason = "context_overflow" if overflow else "provider_error"
+            outcome = Outcome(reason, failure.error, failure.detail)
+        except Stopped as stopped:
+            outcome = Outcome(stopped.reason)
+        except ToolFault as fault:
+            outcome = Outcome("tool_fault", detail=str(fault))
+        return Transcript(tuple(self.events), outcome, self.final, self._state())
+
+    async def _talk(self) -> None:
+        self.messages += self.opening
+        for message in self.opening:
+            self._show(Event(EventKind.PROMPT, "agent", message))
+        if self.settings.first_speaker == "agent":
+            await self._agent_begins()
+        while True:
+            await self._client_turn()
+            await self._agent_turn()
+
+    async def _agent_begins(self) -> None:
+        if self.greeting is None:
+            await self._agent_turn()
+            return
+        self.messages.append(say("assistant", self.greeting))
+        self._deliver("agent", self.greeting, None)
+
+    async def _client_turn(self) -> None:
+        said = await self._client_line()
+        if said.text:
+            self.messages.append(say("user", said.text[:MAX_LINE]))
+            self._deliver("client", said.text, said.call, check=said.reason is None)
+        if said.reason is not None:
+            await self._hung_up(said)
+
+    async def _client_line(self) -> Said:
+        """The client's line; an unusable one is asked for once more and stays in the record."""
+        said = await self.client.answer(self.lines, again=False)
+        if said.fault is not None:
+            self._discard("client", said.text, said.call, said.fault)
+            said = await self.client.answer(self.lines, again=True)
+        if said.fault == "empty":
+            return Said("", "gave_up", said.call)
+        if said.fault is not None:
+            self._discard("client", said.text, said.call, said.fault)
+            raise _Ended("client_fault", said.fault)
+        return said
+
+    async def _hung_up(self, said: Said) -> None:
+        """Ends by the client; one who hung up while confirming leaves the agent one turn to act."""
+        reason: EndReason = said.reason or "gave_up"
+        if self.settings.closing_turn and said.text and asked_and_affirmed(self.lines, self.words):
+            data = {"tag": "premature_hangup", "reason": reason}
+            self._show(Event(EventKind.EFFECT, "client", call=said.call, data=data))
+            try:
+                await self._agent_turn()
+            except _Ended as ended:
+                if ended.outcome.reason not in ("agent_ended", "max_turns", "farewell_loop"):
+                    raise
+        raise _Ended(reason)
+
+    async def _agent_turn(self) -> None:
+        """The agent works with its tools until it has said its line."""
+        limits, began = self.settings.limits, self.table.clock()
+        held: list[str] = []
+        calls, silent, ended = 0, 0, False
+        while True:
+            reply = await self.table.seats["agent"].ask(self.messages, tools=self.tools)
+            self.final = reply
+            if reply.text.strip():
+                held.append(reply.text.strip())
+            if not reply.tool_calls and not held:
+                self._discard("agent", "", reply.call, "empty")
+                silent += 1
+                if silent > 1:
+                    raise _Ended("agent_error", "the agent said nothing twice")
+                continue
+            self.messages.append(reply.message)
+            calls += len(reply.tool_calls)
+            if calls > limits.max_tool_calls_per_turn:
+                raise _Ended("agent_loop", f"more than {limits.max_tool_calls_per_turn} tool calls in a turn")
+            for call in reply.tool_calls:
+                self._carry_out(call, reply.call)
+            ended = self.overlay is not None and self.overlay.ended is not None
+            self._check_limits(began)
+            if ended or not reply.tool_calls:
+                break
+        self._say_agent(held, reply.call, worked=calls > 0, last=ended)
+
+    def _say_agent(self, held: Sequence[str], call: str | None, *, worked: bool, last: bool) -> None:
+        if held:
+            self._deliver("agent", "\n".join(held), call, worked=worked, check=not last)
+        if last and self.overlay is not None:
+            raise _Ended("transferred" if self.overlay.ended == "transferred" else "agent_ended")
+
+    def _carry_out(self, call: ToolCall, asked: str | None) -> None:
+        self._show(Event(EventKind.TOOL_CALL, "agent", Message("assistant", (), (call,)), asked))
+        if self.overlay is None:
+            value: JSON = {"error": {"code": "UNKNOWN_TOOL", "message": "there are no tools"}}
+        else:
+            value = self.overlay.world.call(self.overlay, call.name, call.arguments, call.id)
+        text = msgspec.json.encode(value).decode()
+        if len(text) > MAX_RESULT:
+            text = text[:MAX_RESULT] + "... (cut)"
+        result = Message("tool", (Text(text),), tool_call_id=call.id)
+        data = {"name": call.name, "value": value, "error": error_code(value)}
+        self._show(Event(EventKind.TOOL_RESULT, "tool", result, asked, data=data))
+        self.messages.append(result)
+
+    def _deliver(
+        self,
+        side: Literal["agent", "client"],
+        text: str,
+        call: str | None,
+        *,
+        worked: bool = False,
+        check: bool = True,
+    ) -> None:
+        """A line reaches the other side; then the limits and the loop guards have their say."""
+        text = text[:MAX_LINE]
+        self.lines.append(Spoken(side, text, worked))
+        self._show(Event(EventKind.SAID, side, say("assistant" if side == "agent" else "user", text), call))
+        if not check:
+            return
+        self._check_limits(None)
+        if farewell_loop(self.lines, self.words):
+            raise _Ended("farewell_loop")
+        looping = repetition_loop(self.lines, self.words)
+        if looping is not None:
+            raise _Ended("repetition_loop", looping)
+        if len(self.lines) >= self.settings.limits.max_turns:
+            raise _Ended("max_turns")
+
+    def _check_limits(self, began: float | None) -> None:
+        """Timeout, then cost, then the counts; `began` is when the agent's turn did."""
+        limits, now = self.settings.limits, self.table.clock()
+        if now > limits.timeout_s:
+            raise _Ended("timeout")
+        if began is not None and now - began > limits.turn_timeout_s:
+            raise _Ended("turn_timeout")
+        if limits.max_cost_usd is not None and float(self.table.spent) >= limits.max_cost_usd:
+            raise _Ended("cost_limit")
+        if self.overlay is not None and self.overlay.errors > limits.max_tool_errors:
+            raise _Ended("tool_error_limit")
+        if len(self.messages) > limits.max_messages:
+            raise _Ended("max_messages")
+
+    def _discard(self, side: str, text: str, call: str | None, fault: str) -> None:
+        message = say("assistant" if side == "agent" else "user", text[:MAX_LINE])
+        data = {"fault": fault}
+        self._show(Event(EventKind.DISCARDED, side, message, call, delivered=False, data=data))
+
+    def _show(self, event: Event) -> None:
+        self.events.append(event)
+        self.table.emit(event)
+
+    def _state(self) -> JSON:
+        """What the state scorer reads: changes, every write, what was wanted."""
+        if self.overlay is None:
+            return None
+        changes = self.overlay.difference()
+        return {
+            "difference": changes,
+            "readable": readable(changes),
+            "journal": msgspec.to_builtins(self.overlay.journal),
+            "expected": self.expected,
+            "tool_errors": self.overlay.errors,
+            "tool_argument_errors": self.overlay.argument_errors,
+        }

@@ -1,0 +1,210 @@
+"""Binds a plan's names to objects: the one way from configuration to a run."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import msgspec
+from msgspec import structs
+
+from assay import __version__
+from assay.emulator.choice import Choice, mix_of
+from assay.emulator.index import Index, entry
+from assay.emulator.pace import Timing
+from assay.emulator.server import Emulator
+from assay.errors import UsageError
+from assay.loading import files
+from assay.loading.cases import CaseFile
+from assay.loading.environment import Environment
+from assay.loading.exchanges import build_exchange
+from assay.loading.models import ModelShelf, check, qualified
+from assay.loading.plans import check_plan, plan_json
+from assay.loading.scorers import build_scorers
+from assay.loading.tasks import LoadedTask, TaskFolder, find_task, fingerprint, slice_filter
+from assay.message import Sampling
+from assay.plan import Bound, ModelChoice, Plan, Scored
+from assay.ports import Model, Run
+from assay.prices import PriceTable
+from assay.schedule import Poisson
+from assay.seat.budget import Budget
+from assay.seat.endpoint import Breaker, Endpoint
+from assay.seat.place import Place
+from assay.seat.retry import Retry
+
+PRICES = Path(__file__).resolve().parent.parent / "prices.json"
+
+
+def new_run_id() -> str:
+    """`run_YYYYMMDD_HHMMSS_` and six random hex digits."""
+    return f"run_{time.strftime('%Y%m%d_%H%M%S', time.gmtime())}_{secrets.token_hex(3)}"
+
+
+def load_task(plan: Plan, environment: Environment) -> tuple[LoadedTask, TaskFolder]:
+    """The plan's task with its cases, exchange and scorers."""
+    folder = find_task(plan.task)
+    exchange, complete = build_exchange(folder, plan, environment)
+    path = folder.case_path(plan.data, plan.split)
+    cases = CaseFile(path, folder.prepare(), limit=plan.limit, keep=slice_filter(plan.slice))
+    if not len(cases):
+        slices = ", ".join(f"{tag}={value}" for tag, value in plan.slice.items())
+        raise UsageError(
+            f"{path}: no cases" + (f" with {slices}" if slices else ""), fix="check the file and --slice"
+        )
+    scorers = build_scorers(plan.scorers if plan.scorers is not None else folder.form.scorers)
+    headline = plan.headline or folder.form.headline
+    if headline is None or (plan.scorers is not None and headline not in {s.name for s in scorers}):
+        headline = scorers[0].name
+    form = folder.form
+    task = LoadedTask(
+        form.name, form.version, plan.split, fingerprint(folder, path, exchange), cases, exchange,
+        scorers, headline, complete,
+    )  # fmt: skip
+    return task, folder
+
+
+@asynccontextmanager
+async def bound(
+    plan: Plan, environment: Environment, *, run_id: str | None = None, checked: bool = True
+) -> AsyncIterator[Bound]:
+    """The plan bound to objects; endpoints and the embedded emulator live as long as the context.
+
+    Raises UsageError, before anything runs, for a name that is unknown, a seat that nobody fills,
+    a key that is missing, a server that does not answer. `checked` False skips asking the servers.
+    """
+    check_plan(plan)
+    task, folder = load_task(plan, environment)
+    async with AsyncExitStack() as stack:
+        emulator = await _emulator(plan, task, stack) if _embeds(plan) else None
+        shelf = ModelShelf(environment, stack, plan.timeouts, emulator.url if emulator else None)
+        binder = _Binder(plan, task, folder.form.sampling, shelf)
+        places = {qualified(model.name): binder.seats(model) for model in plan.models}
+        scorers = tuple(Scored(scorer, binder.judges(scorer.seats)) for scorer in task.scorers)
+        if checked:
+            await binder.check()
+        schedule = plan.schedule
+        if isinstance(schedule, Poisson) and not schedule.seed:
+            schedule = structs.replace(schedule, seed=plan.seed)
+        draft = Bound(
+            plan=plan,
+            run=_run(plan, task, tuple(places), run_id),
+            task=task,
+            exchange=task.exchange,
+            schedule=schedule,
+            places=places,
+            scorers=scorers,
+            headline=task.headline,
+            budget=Budget(plan.budget),
+            warnings=tuple(binder.warnings),
+        )
+        draft.run = structs.replace(draft.run, planned=draft.total())
+        yield draft
+
+
+def _run(plan: Plan, task: LoadedTask, models: tuple[str, ...], run_id: str | None) -> Run:
+    return Run(
+        id=run_id or new_run_id(),
+        plan=plan_json(plan),
+        task=f"{task.name} v{task.version} ({task.split}, {len(task)} cases)",
+        fingerprint=task.fingerprint,
+        headline=task.headline,
+        models=models,
+        planned=None,
+        seed=plan.seed,
+        wall=time.time_ns(),
+        version=__version__,
+    )
+
+
+def _embeds(plan: Plan) -> bool:
+    """Whether a model of the plan is emulated here rather than at an address of its own."""
+    choices = (*plan.models, *plan.cast.values())
+    return any(c.name.startswith("emulated/") and c.base_url is None for c in choices)
+
+
+async def _emulator(plan: Plan, task: LoadedTask, stack: AsyncExitStack) -> Emulator:
+    """The embedded emulator, which knows this task's answers by their prompts."""
+    settings = plan.emulator
+    index = Index()
+    for case in task:
+        index.add(entry(task.exchange.opening(case), case.target, case.schema))
+    timing = Timing(ttft_s=settings.ttft_ms / 1e3, itl_s=settings.itl_ms / 1e3, spread=settings.spread)
+    choice = Choice(mix=mix_of(settings.mix), seed=plan.seed)
+    return await stack.enter_async_context(Emulator(index, timing=timing, choice=choice))
+
+
+def read_prices(path: Path) -> PriceTable:
+    """A price table from its file."""
+    try:
+        return msgspec.convert(files.read_json(path), PriceTable)
+    except msgspec.ValidationError as bad:
+        raise UsageError(f"{path}: {bad}", fix='mend the row; amounts are texts like "0.15"') from None
+
+
+class _Binder:
+    """Fills the roles of one plan. Seats on one server share its endpoint, those of one model on it
+    the breaker too.
+    """
+
+    def __init__(self, plan: Plan, task: LoadedTask, sampling: Sampling, shelf: ModelShelf) -> None:
+        self._plan = plan
+        self._task = task
+        self._sampling = plan.sampling.over(sampling)
+        self._shelf = shelf
+        self._endpoints: dict[str, Endpoint] = {}
+        self._models: dict[ModelChoice, tuple[Model, Breaker]] = {}
+        self._prices = read_prices(PRICES)
+        self.warnings: list[str] = []
+
+    def seats(self, model: ModelChoice) -> tuple[Place, ...]:
+        """The seats of the exchange: the model under test in the first, the cast in the others."""
+        first, *others = self._task.exchange.seats
+        tested = structs.replace(model, sampling=model.sampling.over(self._sampling))
+        return (self._place(first, tested), *(self._cast(role, "the exchange") for role in others))
+
+    def judges(self, roles: Sequence[str]) -> tuple[Place, ...]:
+        """The seats that a scorer needs."""
+        return tuple(self._cast(role, "a scorer") for role in roles)
+
+    async def check(self) -> None:
+        """Asks every server once whether it is there and knows its models."""
+        for choice, (model, _) in self._models.items():
+            warning = await check(model, qualified(choice.name).partition("/")[0])
+            if warning is not None:
+                self.warnings.append(warning)
+
+    def _cast(self, role: str, who: str) -> Place:
+        choice = self._plan.cast.get(role)
+        if choice is None:
+            flag = "--judge-model M" if role == "judge" else f"--{role} M"
+            raise UsageError(
+                f"{who} needs a model in the seat {role!r}",
+                fix=f"add {flag}, or cast: {{{role}: MODEL}} to the plan",
+            )
+        return self._place(role, choice)
+
+    def _place(self, role: str, choice: ModelChoice) -> Place:
+        name = qualified(choice.name)
+        alias = choice.base_url or name.partition("/")[0]
+        endpoint = self._endpoints.setdefault(alias, Endpoint(alias))
+        if choice not in self._models:
+            self._models[choice] = (self._shelf.make(choice, self._task), Breaker())
+        model, breaker = self._models[choice]
+        load = self._plan.window is not None or self._plan.schedule.open
+        return Place(
+            role=role,
+            name=name,
+            model=model,
+            endpoint=endpoint,
+            breaker=breaker,
+            sampling=choice.sampling,
+            retry=self._plan.retry or (Retry(retries=0) if load else Retry()),
+            price=partial(self._prices.cost, name),
+            worst_case=partial(self._prices.worst_case, name),
+            stream=self._plan.stream and model.capabilities.stream,
+            seeded=model.capabilities.seed,
+        )
