@@ -1,0 +1,145 @@
+"""From a plan to an exit code: what every verb that runs a plan does before, during and after."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import msgspec
+
+from assay.api import Result, run
+from assay.cli import looks, outcome
+from assay.plan import Bound, Plan
+from assay.ports import Run, Stop, Watcher, Where
+from assay.reports.compare import compare
+from assay.store.sqlite import SqliteStore
+from assay.watchers.log_files import LogFiles
+from assay.watchers.progress import LiveProgress, PlainProgress
+
+
+def play(
+    plan: Plan,
+    *,
+    store: str,
+    run_id: str | None = None,
+    as_json: bool = False,
+    quiet: bool = False,
+    log_folder: str | None = None,
+    watchers: Sequence[Watcher] = (),
+) -> tuple[Result, int]:
+    """Runs the plan and shows it; returns its result and the exit code.
+
+    The first Ctrl-C (or SIGTERM) lets what is in flight end and saves it; the second one stops.
+    """
+    silent = quiet or as_json
+    progress = LiveProgress(sys.stderr) if sys.stderr.isatty() else PlainProgress(sys.stderr)
+    listeners: list[Watcher] = [*watchers]
+    if not silent:
+        listeners.append(progress)
+    if log_folder is not None:
+        listeners.append(LogFiles(Path(log_folder)))
+    try:
+        result = asyncio.run(
+            _run(plan, store, run_id, listeners, None if silent else lambda bound: announce(bound, store))
+        )
+    finally:
+        if isinstance(progress, LiveProgress):
+            progress.close()
+    if as_json:
+        click.echo(msgspec.json.encode(result.summary))
+    elif not quiet:
+        outcome.show(result.run, result.summary, _comparisons(result))
+        next_steps(result)
+    return result, outcome.exit_code(result.run, result.summary, plan.max_failed)
+
+
+async def _run(
+    plan: Plan, store: str, run_id: str | None, watchers: Sequence[Watcher], on_bound: object
+) -> Result:
+    stop = Stop()
+    with _signals(stop):
+        return await run(
+            plan,
+            store=store,
+            run_id=run_id,
+            watchers=watchers,
+            stop=stop,
+            on_bound=on_bound if callable(on_bound) else None,
+        )
+
+
+@contextmanager
+def _signals(stop: Stop) -> Iterator[None]:
+    """SIGINT and SIGTERM tell the run to stop; a second one cancels what is in flight."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def told() -> None:
+        if stop.reason is None:
+            stop.now("cancelled")
+            click.echo("\nending what is in flight; once more to stop at once", err=True)
+        elif task is not None:
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def announce(bound: Bound, store: str) -> None:
+    """What will run, before it does."""
+    run, plan = bound.run, bound.plan
+    total = f"{run.planned} trials" if run.planned is not None else "a run by duration"
+    repeats = f" x {plan.repeats} repeats" if plan.repeats > 1 else ""
+    models = f" x {len(run.models)} models" if len(run.models) > 1 else ""
+    click.echo(f"{run.id}   {run.task}{models}{repeats} = {total}", err=True)
+    schedule = "closed" if not bound.schedule.open else type(bound.schedule).__name__.lower()
+    names = ", ".join(looks.model(name) for name in run.models)
+    click.echo(f"{names} · {schedule}, {bound.schedule.slots} slots · store {store}", err=True)
+    for warning in bound.warnings:
+        click.echo(click.style(f"warning: {warning}", fg="yellow"), err=True)
+
+
+def _comparisons(result: Result) -> list[str]:
+    """One sentence for each pair of models of the run."""
+    if len(result.run.models) < 2:
+        return []
+    store = SqliteStore.open(result.store, create=False)
+    return [compared(store, result.run, a, b) for a, b in outcome.pairs(result.summary)[:6]]
+
+
+def compared(store: SqliteStore, run: Run, a: str, b: str) -> str:
+    """`b is better than a by 33.3 points [24.1, 42.6] on the 120 shared cases (McNemar p < 0.001)`."""
+    found = compare(
+        store.trials(Where(run=run.id, model=a, calls=False)),
+        store.trials(Where(run=run.id, model=b, calls=False)),
+        headline=run.headline,
+        names=(a, b),
+    )
+    size = looks.points(found.difference)
+    ground = f"on the {found.shared} shared cases ({found.test} {looks.p_value(found.p)})"
+    if found.verdict == "cannot tell":
+        more = f"; about {found.more_cases} more cases would tell" if found.more_cases else ""
+        return f"cannot tell {a} and {b} apart: {size} {ground}{more}"
+    return f"{b} is {found.verdict} than {a}: {size} {ground}"
+
+
+def next_steps(result: Result) -> None:
+    """Where the record lies and what can be typed next."""
+    short = result.run.id
+    click.echo()
+    click.echo(f"record: {result.store}")
+    for command, what in (
+        (f"assay show {short}/1", "one trial"),
+        (f"assay export {short} --to csv", "all trials"),
+        ("assay runs list", "all runs"),
+    ):
+        click.echo(click.style(f"{command:<48} {what}", dim=True))
