@@ -59,15 +59,6 @@ class Emulation(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
     mix: str = ""
 
 
-class Webhook(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Where a session is announced before its first line. The secret comes from the environment."""
-
-    url: str
-    on_error: Literal["fail", "continue"] = "fail"
-    allow_http: bool = False
-    allow_private: bool = False
-
-
 class Plan(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
     """What is to be run. A face fills it from a file and flags; nothing else configures a run.
 
@@ -96,7 +87,6 @@ class Plan(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, 
     sampling: Sampling = Sampling()
     retry: Retry | None = None
     timeouts: dict[str, float] = {}
-    webhook: Webhook | None = None
     emulator: Emulation = Emulation()
     budget: Decimal | None = None
     cache: Literal["off", "read"] = "off"

@@ -19,11 +19,12 @@ from assay.emulator.pace import Timing
 from assay.emulator.server import Emulator
 from assay.errors import UsageError
 from assay.loading import files
-from assay.loading.cases import CaseFile
+from assay.loading.cases import CaseFile, Cases
 from assay.loading.environment import Environment
 from assay.loading.exchanges import build_exchange
 from assay.loading.models import ModelShelf, check, qualified
 from assay.loading.plans import check_plan, plan_json
+from assay.loading.scenarios import ScenarioFile
 from assay.loading.scorers import build_scorers
 from assay.loading.tasks import LoadedTask, TaskFolder, find_task, fingerprint, slice_filter
 from assay.message import Sampling
@@ -35,6 +36,7 @@ from assay.seat.budget import Budget
 from assay.seat.endpoint import Breaker, Endpoint
 from assay.seat.place import Place
 from assay.seat.retry import Retry
+from assay.world.world import World
 
 PRICES = Path(__file__).resolve().parent.parent / "prices.json"
 
@@ -47,9 +49,9 @@ def new_run_id() -> str:
 def load_task(plan: Plan, environment: Environment) -> tuple[LoadedTask, TaskFolder]:
     """The plan's task with its cases, exchange and scorers."""
     folder = find_task(plan.task)
-    exchange, complete = build_exchange(folder, plan, environment)
+    exchange, world = build_exchange(folder, plan, environment)
     path = folder.case_path(plan.data, plan.split)
-    cases = CaseFile(path, folder.prepare(), limit=plan.limit, keep=slice_filter(plan.slice))
+    cases = open_cases(plan, folder, path, world)
     if not len(cases):
         slices = ", ".join(f"{tag}={value}" for tag, value in plan.slice.items())
         raise UsageError(
@@ -61,10 +63,24 @@ def load_task(plan: Plan, environment: Environment) -> tuple[LoadedTask, TaskFol
         headline = scorers[0].name
     form = folder.form
     task = LoadedTask(
-        form.name, form.version, plan.split, fingerprint(folder, path, exchange), cases, exchange,
-        scorers, headline, complete,
-    )  # fmt: skip
+        name=form.name,
+        version=form.version,
+        split=plan.split,
+        fingerprint=fingerprint(folder, path, exchange),
+        cases=cases,
+        exchange=exchange,
+        scorers=scorers,
+        headline=headline,
+    )
     return task, folder
+
+
+def open_cases(plan: Plan, folder: TaskFolder, path: Path, world: World | None) -> Cases:
+    """The cases of a file: scenarios for a conversation, cases in the task's own form else."""
+    keep = slice_filter(plan.slice)
+    if folder.exchange()[0] == "conversation":
+        return ScenarioFile(path, world, limit=plan.limit, keep=keep)
+    return CaseFile(path, folder.prepare(), limit=plan.limit, keep=keep)
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct, structs
@@ -118,6 +118,16 @@ def _convert(value: JSON, into: type[T], where: str) -> T:
         return msgspec.convert(value, into, strict=True)
     except msgspec.ValidationError as bad:
         raise UsageError(f"{where}: {bad}", fix="see the form of a case in docs/tasks.md") from None
+
+
+class Cases(Protocol):
+    """Cases by their place."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Case]: ...
+
+    def case(self, index: int) -> Case: ...
 
 
 class CaseFile:

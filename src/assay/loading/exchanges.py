@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from assay.case import Case
 from assay.errors import UsageError
+from assay.exchanges.conversation.exchange import Conversation
+from assay.exchanges.conversation.settings import Settings, WebhookSettings
 from assay.exchanges.prompt import Prompt
 from assay.exchanges.single import Single
 from assay.exchanges.tool_loop import ToolLoop
@@ -21,34 +23,36 @@ from assay.loading.worlds import read_world
 from assay.plan import Plan
 from assay.plugins import PREFIX, made
 from assay.ports import Exchange
+from assay.transport.guarded import GuardedFetch
 from assay.world.world import World
 
 T = TypeVar("T", bound=Struct)
 
-Build = Callable[[TaskFolder, Plan, dict[str, JSON], World | None, Environment], Exchange]
+Build = Callable[["Draft"], Exchange]
 
 
-def build_exchange(
-    folder: TaskFolder, plan: Plan, environment: Environment
-) -> tuple[Exchange, Callable[[Case], Case]]:
-    """The task's exchange with the plan's settings over its own, and what completes its cases."""
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an exchange is made from: the task, its settings with the plan's over them, its world."""
+
+    folder: TaskFolder
+    settings: dict[str, JSON]
+    world: World | None
+    environment: Environment
+
+
+def build_exchange(folder: TaskFolder, plan: Plan, environment: Environment) -> tuple[Exchange, World | None]:
+    """The task's exchange with the plan's settings over its own, and the task's world."""
     name, settings = folder.exchange()
-    settings = {**settings, **plan.exchange}
     world = read_world(folder.file(folder.form.world)) if folder.form.world is not None else None
+    draft = Draft(folder, {**settings, **plan.exchange}, world, environment)
     if name.startswith(PREFIX):
-        exchange: Exchange = made(name, "exchange", settings)
+        exchange: Exchange = made(name, "exchange", draft.settings)
     elif name in _BUILDERS:
-        exchange = _BUILDERS[name](folder, plan, settings, world, environment)
+        exchange = _BUILDERS[name](draft)
     else:
         raise UsageError(f"unknown exchange {name!r}", fix=did_you_mean(name, _BUILDERS))
-    return exchange, _completing(world)
-
-
-def _completing(world: World | None) -> Callable[[Case], Case]:
-    """A world fills the variables that a case leaves out, so that prompt and state agree."""
-    if world is None:
-        return lambda case: case
-    return lambda case: msgspec.structs.replace(case, facts=world.facts(case.facts))
+    return exchange, world
 
 
 class _SingleSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,20 +81,45 @@ def _prompt(folder: TaskFolder) -> Prompt:
     return Prompt(folder.text(form.system), folder.text(form.user))
 
 
-def _single(
-    folder: TaskFolder, plan: Plan, settings: dict[str, JSON], world: World | None, environment: Environment
-) -> Exchange:
-    del plan, world, environment
-    settled(settings, _SingleSettings, "single")
+def _single(draft: Draft) -> Exchange:
+    settled(draft.settings, _SingleSettings, "single")
+    folder = draft.folder
     return Single(_prompt(folder), folder.form.response.format, folder.schema())
 
 
-def _tool_loop(
-    folder: TaskFolder, plan: Plan, settings: dict[str, JSON], world: World | None, environment: Environment
-) -> Exchange:
-    del plan, environment
-    chosen = settled(settings, _ToolLoopSettings, "tool_loop")
-    return ToolLoop(_prompt(folder), world, chosen.language, chosen.max_steps)
+def _tool_loop(draft: Draft) -> Exchange:
+    chosen = settled(draft.settings, _ToolLoopSettings, "tool_loop")
+    return ToolLoop(_prompt(draft.folder), draft.world, chosen.language, chosen.max_steps)
 
 
-_BUILDERS: dict[str, Build] = {"single": _single, "tool_loop": _tool_loop}
+def _conversation(draft: Draft) -> Exchange:
+    settings = settled(draft.settings, Settings, "conversation")
+    environment, folder = draft.environment, draft.folder
+    url = environment.get("WEBHOOK_URL")
+    if settings.webhook is None and url is not None:
+        settings = structs.replace(settings, webhook=WebhookSettings(url))
+    agent = folder.text(settings.prompts.agent)
+    if agent is None:
+        raise UsageError("a conversation needs a prompt for the agent", fix="name it under prompts")
+    fetch = None
+    if settings.webhook is not None:
+        fetch = GuardedFetch(
+            allow_hosts=(environment.get("WEBHOOK_ALLOW_HOSTS") or "").replace(",", " ").split(),
+            allow_private=environment.get("WEBHOOK_ALLOW_PRIVATE") == "1",
+            allow_http=environment.get("WEBHOOK_ALLOW_HTTP") == "1",
+        )
+    return Conversation(
+        settings,
+        agent,
+        folder.text(settings.prompts.client),
+        world=draft.world,
+        fetch=fetch,
+        secret=environment.get("WEBHOOK_SECRET") or "",
+    )
+
+
+_BUILDERS: dict[str, Build] = {
+    "single": _single,
+    "tool_loop": _tool_loop,
+    "conversation": _conversation,
+}

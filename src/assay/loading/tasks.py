@@ -14,7 +14,7 @@ from assay.case import Case
 from assay.errors import UsageError
 from assay.keys import JSON, digest
 from assay.loading import files
-from assay.loading.cases import CaseFile, Columns, Prepare, mapped, native
+from assay.loading.cases import Cases, Columns, Prepare, mapped, native
 from assay.message import Sampling
 from assay.ports import Exchange, Scorer
 from assay.templates import Template
@@ -154,20 +154,19 @@ class LoadedTask:
     version: int
     split: str
     fingerprint: str
-    cases: CaseFile
+    cases: Cases
     exchange: Exchange
     scorers: tuple[Scorer, ...]
     headline: str
-    complete: Callable[[Case], Case] = lambda case: case
 
     def __len__(self) -> int:
         return len(self.cases)
 
     def case(self, index: int) -> Case:
-        return self.complete(self.cases.case(index))
+        return self.cases.case(index)
 
     def __iter__(self) -> Iterator[Case]:
-        return (self.case(index) for index in range(len(self)))
+        return iter(self.cases)
 
 
 def slice_filter(wanted: dict[str, str]) -> Callable[[Case], bool]:
