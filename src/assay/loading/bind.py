@@ -21,7 +21,7 @@ from assay.errors import UsageError
 from assay.loading import files
 from assay.loading.cases import CaseFile, Cases
 from assay.loading.environment import Environment
-from assay.loading.exchanges import build_exchange
+from assay.loading.exchanges import build_exchange, guarded_fetch
 from assay.loading.models import ModelShelf, check, qualified
 from assay.loading.plans import check_plan, plan_json
 from assay.loading.scenarios import ScenarioFile
@@ -29,7 +29,7 @@ from assay.loading.scorers import build_scorers
 from assay.loading.tasks import LoadedTask, TaskFolder, find_task, fingerprint, slice_filter
 from assay.message import Sampling
 from assay.plan import Bound, ModelChoice, Plan, Scored
-from assay.ports import Model, Run
+from assay.ports import Fetch, Model, Run
 from assay.prices import PriceTable
 from assay.schedule import Poisson
 from assay.seat.budget import Budget
@@ -46,10 +46,12 @@ def new_run_id() -> str:
     return f"run_{time.strftime('%Y%m%d_%H%M%S', time.gmtime())}_{secrets.token_hex(3)}"
 
 
-def load_task(plan: Plan, environment: Environment) -> tuple[LoadedTask, TaskFolder]:
-    """The plan's task with its cases, exchange and scorers."""
+def load_task(
+    plan: Plan, environment: Environment, fetch: Fetch | None = None
+) -> tuple[LoadedTask, TaskFolder]:
+    """The plan's task with its cases, exchange and scorers; `fetch` is what webhooks go through."""
     folder = find_task(plan.task)
-    exchange, world = build_exchange(folder, plan, environment)
+    exchange, world = build_exchange(folder, plan, environment, fetch or guarded_fetch(environment))
     path = folder.case_path(plan.data, plan.split)
     cases = open_cases(plan, folder, path, world)
     if not len(cases):
@@ -93,8 +95,10 @@ async def bound(
     a key that is missing, a server that does not answer. `checked` False skips asking the servers.
     """
     check_plan(plan)
-    task, folder = load_task(plan, environment)
     async with AsyncExitStack() as stack:
+        fetch = guarded_fetch(environment)
+        stack.push_async_callback(fetch.close)
+        task, folder = load_task(plan, environment, fetch)
         emulator = await _emulator(plan, task, stack) if _embeds(plan) else None
         shelf = ModelShelf(environment, stack, plan.timeouts, emulator.url if emulator else None)
         binder = _Binder(plan, task, folder.form.sampling, shelf)

@@ -22,7 +22,7 @@ from assay.loading.tasks import TaskFolder
 from assay.loading.worlds import read_world
 from assay.plan import Plan
 from assay.plugins import PREFIX, made
-from assay.ports import Exchange
+from assay.ports import Exchange, Fetch
 from assay.transport.guarded import GuardedFetch
 from assay.world.world import World
 
@@ -39,13 +39,25 @@ class Draft:
     settings: dict[str, JSON]
     world: World | None
     environment: Environment
+    fetch: Fetch
 
 
-def build_exchange(folder: TaskFolder, plan: Plan, environment: Environment) -> tuple[Exchange, World | None]:
+def guarded_fetch(environment: Environment) -> GuardedFetch:
+    """The client for webhooks, with what the environment lets it reach."""
+    return GuardedFetch(
+        allow_hosts=(environment.get("WEBHOOK_ALLOW_HOSTS") or "").replace(",", " ").split(),
+        allow_private=environment.get("WEBHOOK_ALLOW_PRIVATE") == "1",
+        allow_http=environment.get("WEBHOOK_ALLOW_HTTP") == "1",
+    )
+
+
+def build_exchange(
+    folder: TaskFolder, plan: Plan, environment: Environment, fetch: Fetch
+) -> tuple[Exchange, World | None]:
     """The task's exchange with the plan's settings over its own, and the task's world."""
     name, settings = folder.exchange()
     world = read_world(folder.file(folder.form.world)) if folder.form.world is not None else None
-    draft = Draft(folder, {**settings, **plan.exchange}, world, environment)
+    draft = Draft(folder, {**settings, **plan.exchange}, world, environment, fetch)
     if name.startswith(PREFIX):
         exchange: Exchange = made(name, "exchange", draft.settings)
     elif name in _BUILDERS:
@@ -101,19 +113,12 @@ def _conversation(draft: Draft) -> Exchange:
     agent = folder.text(settings.prompts.agent)
     if agent is None:
         raise UsageError("a conversation needs a prompt for the agent", fix="name it under prompts")
-    fetch = None
-    if settings.webhook is not None:
-        fetch = GuardedFetch(
-            allow_hosts=(environment.get("WEBHOOK_ALLOW_HOSTS") or "").replace(",", " ").split(),
-            allow_private=environment.get("WEBHOOK_ALLOW_PRIVATE") == "1",
-            allow_http=environment.get("WEBHOOK_ALLOW_HTTP") == "1",
-        )
     return Conversation(
         settings,
         agent,
         folder.text(settings.prompts.client),
         world=draft.world,
-        fetch=fetch,
+        fetch=draft.fetch,
         secret=environment.get("WEBHOOK_SECRET") or "",
     )
 
