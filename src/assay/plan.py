@@ -65,13 +65,14 @@ class Plan(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, 
     `task` is a built-in name or the path of a task.yaml; `data` a file of cases or scenarios.
     `models` fill the seat under test, one after another; `cast` fills the other seats by role.
     `exchange` overrides settings of the task's exchange; `scorers` replaces its scorers.
-    `requests` bounds the number of trials; `window` makes it a run by duration instead.
+    `offset` cases are passed over and `limit` taken; `requests` bounds the number of trials; `window` makes it a run by duration instead.
     """
 
     task: str
     models: tuple[ModelChoice, ...]
     data: str | None = None
     split: str = "test"
+    offset: int = 0
     limit: int | None = None
     slice: dict[str, str] = {}
     cast: dict[str, ModelChoice] = {}

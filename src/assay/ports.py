@@ -32,7 +32,8 @@ class Capabilities(Struct, frozen=True):
     json_schema: bool = True
     seed: bool = True
     timed: bool = True
-    """False for a model whose instants are not those of a live endpoint (recorded answers)."""
+    """False for a model that is no live endpoint (recorded answers): its instants say nothing and
+    its replies cost nothing."""
 
 
 class Model(Protocol):

@@ -61,7 +61,7 @@ class Setting:
     def table(
         self, script: Sequence[Line], *, held: Held = Held(), strict: bool = False, trial: str = "k"
     ) -> tuple[TrialTable, ScriptedModel]:
-        model = ScriptedModel("m", script, Capabilities(timed=False))
+        model = ScriptedModel("m", script, Capabilities())
         place = Place(
             role="candidate", name="m", model=model, endpoint=self.endpoint, breaker=self.breaker,
             sampling=self.sampling, retry=self.retry, price=self.price, worst_case=self.worst,

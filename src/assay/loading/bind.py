@@ -59,7 +59,7 @@ def load_task(
         raise UsageError(
             f"{path}: no cases" + (f" with {slices}" if slices else ""), fix="check the file and --slice"
         )
-    scorers = build_scorers(plan.scorers if plan.scorers is not None else folder.form.scorers)
+    scorers = build_scorers(folder.form.scorers if plan.scorers is None else plan.scorers, folder)
     headline = plan.headline or folder.form.headline
     if headline is None or (plan.scorers is not None and headline not in {s.name for s in scorers}):
         headline = scorers[0].name
@@ -81,8 +81,8 @@ def open_cases(plan: Plan, folder: TaskFolder, path: Path, world: World | None) 
     """The cases of a file: scenarios for a conversation, cases in the task's own form else."""
     keep = slice_filter(plan.slice)
     if folder.exchange()[0] == "conversation":
-        return ScenarioFile(path, world, limit=plan.limit, keep=keep)
-    return CaseFile(path, folder.prepare(), limit=plan.limit, keep=keep)
+        return ScenarioFile(path, world, offset=plan.offset, limit=plan.limit, keep=keep)
+    return CaseFile(path, folder.prepare(), offset=plan.offset, limit=plan.limit, keep=keep)
 
 
 @asynccontextmanager

@@ -134,7 +134,8 @@ class CaseFile:
     """The cases of one JSON Lines or CSV file.
 
     Every line is checked when the file is opened; what is held is an offset, an occurrence index
-    and a line number a case. `keep` selects by the case (slices); `limit` bounds their number.
+    and a line number a case. `keep` selects by the case (slices); of those, `offset` are passed
+    over and `limit` taken.
     """
 
     def __init__(
@@ -142,6 +143,7 @@ class CaseFile:
         path: Path,
         prepare: Prepare = native,
         *,
+        offset: int = 0,
         limit: int | None = None,
         keep: Callable[[Case], bool] = lambda _: True,
     ) -> None:
@@ -151,16 +153,17 @@ class CaseFile:
         self._lines = array("I")
         self._occurrences = array("I")
         self._rows: list[dict[str, JSON]] | None = [] if path.suffix.lower() == ".csv" else None
-        self._index(limit, keep)
+        self._index(offset, limit, keep)
         self._text = self._map() if self._rows is None and self._offsets else None
 
     def _map(self) -> mmap:
         with self.path.open("rb") as file:
             return mmap(file.fileno(), 0, access=ACCESS_READ)
 
-    def _index(self, limit: int | None, keep: Callable[[Case], bool]) -> None:
+    def _index(self, skip: int, limit: int | None, keep: Callable[[Case], bool]) -> None:
         seen: Counter[str] = Counter()
         names: dict[str, int] = {}
+        kept = 0
         for number, offset, row in read_rows(self.path):
             case = self._prepare(row, f"{self.path}, line {number}")
             if case.name and names.setdefault(case.name, number) != number:
@@ -169,13 +172,17 @@ class CaseFile:
                     f"{names[case.name]} already",
                     fix="give every case an id of its own",
                 )
-            if not keep(case) or (limit is not None and len(self._offsets) >= limit):
+            if not keep(case):
                 continue
             identity = case_id(case)
+            occurrence = seen[identity]
+            seen[identity] += 1
+            kept += 1
+            if kept <= skip or (limit is not None and len(self._offsets) >= limit):
+                continue
             self._offsets.append(offset)
             self._lines.append(number)
-            self._occurrences.append(seen[identity])
-            seen[identity] += 1
+            self._occurrences.append(occurrence)
             if self._rows is not None:
                 self._rows.append(row)
 

@@ -20,12 +20,13 @@ class ScenarioFile:
         path: Path,
         world: World | None,
         *,
+        offset: int = 0,
         limit: int | None = None,
         keep: Callable[[Case], bool] = lambda _: True,
     ) -> None:
         self.path = path
         kept = (case for case in self._read(world) if keep(case))
-        self._cases = list(identified(kept))[:limit]
+        self._cases = list(identified(kept))[offset:][:limit]
 
     def _read(self, world: World | None) -> Iterator[Case]:
         for where, item in _items(self.path):

@@ -5,17 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from assay.keys import JSON
-from assay.loading.tasks import named
+from assay.loading import files
+from assay.loading.tasks import TaskFolder, named
 from assay.plugins import PREFIX, made
 from assay.ports import Scorer
 from assay.scorers import make_scorer
 
+FILES = {"prompt", "schema"}
+"""Settings of scorers whose value may be the name of a file."""
 
-def build_scorers(given: Iterable[JSON]) -> tuple[Scorer, ...]:
-    """The scorers that a task or a plan names: `exact`, or `{exact: {case: false}}`."""
+
+def build_scorers(given: Iterable[JSON], folder: TaskFolder) -> tuple[Scorer, ...]:
+    """The scorers that a task or a plan names: `exact`, or `{exact: {case: false}}`.
+
+    A setting in FILES may name a file beside the task.
+    """
     scorers = []
     for each in given:
         name, settings = named(each, "scorer")
+        settings = {key: _content(key, value, folder) for key, value in settings.items()}
         own = name.startswith(PREFIX)
         scorers.append(made(name, "scorer", settings) if own else make_scorer(name, settings))
     return tuple(scorers)
+
+
+def _content(key: str, value: JSON, folder: TaskFolder) -> JSON:
+    if key not in FILES or not isinstance(value, str) or not folder.file(value).is_file():
+        return value
+    path = folder.file(value)
+    return files.read_json(path) if path.suffix == ".json" else files.read_text(path).rstrip("\n")

@@ -142,6 +142,8 @@ class TrialSeat:
 
     def _cost(self, reply: Reply, failure: CallError | None) -> Decimal | None:
         """Dollars; nothing for an attempt that the server refused, unknown where usage is missing."""
+        if not self.capabilities.timed:
+            return Decimal(0)
         if reply.usage is not None:
             return self._place.price(reply.usage)
         if failure is not None and (not reply.instants.sent or (failure.status or 200) >= 400):

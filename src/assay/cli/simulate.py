@@ -1,0 +1,131 @@
+"""`assay simulate`: plays simulated customers against an agent."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import click
+from msgspec import structs
+
+from assay.cli.options import json_option, quiet_option, store_option
+from assay.errors import UsageError
+from assay.keys import JSON
+from assay.plan import ModelChoice, Plan
+from assay.schedule import Closed
+from assay.seat.retry import Retry
+
+SETTINGS = {"MAX_TURNS": "max_turns", "TIMEOUT_SEC": "timeout_s"}
+"""Environment variables that set a limit of the conversation."""
+
+
+@click.command("simulate")
+@click.argument("file", required=False)
+@click.option("--task", default="phone_orders", show_default=True, help="The task whose world is played in.")
+@click.option("--agent", "agents", multiple=True, metavar="M", help="The agent under test; repeat for more.")
+@click.option("--client", metavar="M|rules", help="The customer: a model, or rules (needs no model).")
+@click.option("--evaluator", metavar="M", help="The model that judges; none to judge by the state alone.")
+@click.option("--base-url", metavar="URL", help="Where the models' server answers (ends in /v1).")
+@click.option("--output-dir", metavar="DIR", help="Write results there as NDJSON, CSV and JSON.")
+@click.option("--single", type=int, metavar="INDEX", help="Play one scenario and show it as it is spoken.")
+@click.option("--no-stream", is_flag=True, help="With --single: show nothing until it has ended.")
+@click.option("--repeats", type=int, default=1, show_default=True, metavar="K")
+@click.option("--concurrency", type=int, metavar="N", help="Conversations at once.  [default: 64]")
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N")
+@click.option("--retries", type=int, metavar="N", help="Further attempts at a failed call.")
+@click.option("--log-dir", metavar="DIR", help="Write log files there.")
+@store_option
+@json_option
+@quiet_option
+def command(file: str | None, **given: JSON) -> None:
+    r"""Play the scenarios of FILE (default: the task's own) against an agent.
+
+    \b
+    assay simulate --agent emulated/agent --client rules --evaluator none
+    assay simulate scenarios.json --agent openai/gpt-4o-mini --output-dir results
+    assay simulate scenarios.json --single 0
+    """
+    from assay.cli.playing import play
+    from assay.loading.environment import read_environment
+
+    environment = read_environment()
+    limits = {key: environment.get(name) for name, key in SETTINGS.items()}
+    model = f"openai/{environment.get('OPENAI_MODEL', 'gpt-4o-mini')}"
+    slots = given["concurrency"] or int(environment.get("CONCURRENCY") or 64)
+    plan = _plan(file, given, model, slots, {k: float(v) for k, v in limits.items() if v is not None})
+    single = given["single"]
+    watchers = []
+    if single is not None:
+        plan = structs.replace(plan, limit=1, offset=_index(single))
+        if not given["no_stream"]:
+            from assay.cli.speech import Speech
+
+            watchers.append(Speech())
+    result, code = play(
+        plan,
+        store=given["store"],
+        as_json=given["as_json"],
+        quiet=given["quiet"] or single is not None,
+        log_folder=given["log_dir"],
+        watchers=watchers,
+    )
+    if given["output_dir"] is not None:
+        _write(result.run.id, given["store"], Path(given["output_dir"]), quiet=given["quiet"])
+    sys.exit(code)
+
+
+def _index(single: int) -> int:
+    if single < 0:
+        raise UsageError(f"--single {single}: no such scenario", fix="the first one is --single 0")
+    return single
+
+
+def _plan(file: str | None, given: dict[str, JSON], model: str, slots: int, limits: dict[str, float]) -> Plan:
+    """The plan of the flags: `model` stands where no flag names another."""
+
+    def choice(name: str) -> ModelChoice:
+        return ModelChoice(name, base_url=given["base_url"])
+
+    evaluator, client = given["evaluator"] or model, given["client"] or model
+    cast = {}
+    exchange: dict[str, JSON] = {}
+    if client == "rules":
+        exchange["client"] = "rules"
+    else:
+        cast["client"] = choice(client)
+    if evaluator != "none":
+        cast["judge"] = choice(evaluator)
+    if limits:
+        whole = {key: int(value) if key == "max_turns" else value for key, value in limits.items()}
+        exchange["limits"] = whole
+    retry = Retry(retries=given["retries"]) if given["retries"] is not None else None
+    return Plan(
+        task=given["task"],
+        data=file,
+        models=tuple(choice(name) for name in given["agents"] or (model,)),
+        cast=cast,
+        exchange=exchange,
+        scorers=("state",) if evaluator == "none" else None,
+        repeats=given["repeats"],
+        seed=given["seed"],
+        schedule=Closed(slots),
+        retry=retry,
+    )
+
+
+def _write(run: str, store: str, folder: Path, *, quiet: bool) -> None:
+    """The results in all three forms, named as the classic command names them."""
+    from assay.ports import Where
+    from assay.store.export import Format, export_to
+    from assay.store.sqlite import SqliteStore
+
+    folder.mkdir(parents=True, exist_ok=True)
+    record = SqliteStore.open(Path(store), create=False)
+    stamp = time.strftime("%Y%m%d_%H%M%S", time.gmtime())
+    forms: tuple[Format, ...] = ("ndjson", "csv", "json")
+    for form in forms:
+        path = folder / f"batch_{run}_{stamp}.{form}"
+        export_to(path, record.trials(Where(run=run)), form)
+        if not quiet:
+            click.echo(f"wrote {path}")

@@ -1,0 +1,54 @@
+"""A conversation shown line by line while it is spoken."""
+
+from __future__ import annotations
+
+import click
+
+from assay.cli import transcript
+from assay.message import ToolCall
+from assay.ports import Run
+from assay.trial import Call, Event, EventKind, Status, Trial
+
+
+class Speech:
+    """A watcher for one conversation at a time."""
+
+    def __init__(self) -> None:
+        self._pending: dict[str, ToolCall] = {}
+        self._took: dict[str, Call] = {}
+
+    def on_start(self, run: Run, held: int) -> None:
+        """Nothing has been said yet."""
+
+    def on_event(self, trial: str, event: Event) -> None:
+        del trial
+        message = event.message
+        if event.kind is EventKind.PROMPT or message is None:
+            return
+        if event.kind is EventKind.TOOL_RESULT:
+            call = self._pending.pop(message.tool_call_id or "", None)
+            name = f"{call.name}({call.arguments})" if call is not None else "tool"
+            self._print(transcript.spoken("  tool", f"{name} -> {message.text}"))
+            return
+        self._pending.update({call.id: call for call in message.tool_calls})
+        if message.text:
+            took = transcript.took(self._took.get(event.call or ""))
+            discarded = event.kind is EventKind.DISCARDED or not event.delivered
+            text = f"discarded: {message.text}" if discarded else message.text
+            self._print(transcript.spoken(event.role, text, right=took, dim=discarded))
+
+    def on_call(self, call: Call) -> None:
+        self._took[call.id] = call
+
+    def on_trial(self, trial: Trial) -> None:
+        if trial.status is Status.PLAYED:
+            return
+        lines = [transcript.end_line(trial), *transcript.state_lines(trial)]
+        self._print(["", *lines, *transcript.score_lines(trial.scores)])
+
+    def on_end(self, run: Run) -> None:
+        """The exit code says the rest."""
+
+    def _print(self, lines: list[str]) -> None:
+        for line in lines:
+            click.echo(line)
