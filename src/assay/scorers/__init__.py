@@ -1,0 +1,69 @@
+"""What a trial is worth: one module a kind of scorer, and the names under which a plan asks for them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import get_type_hints
+
+import msgspec
+
+from assay.errors import UsageError
+from assay.keys import JSON
+from assay.ports import Scorer
+from assay.scorers.exact import exact
+from assay.scorers.judge import judge
+from assay.scorers.state import state
+from assay.scorers.structured import json_exact, json_fields, json_schema, json_valid
+from assay.scorers.text import contains, numeric
+from assay.scorers.tool_calls import tool_calls
+
+Factory = Callable[..., Scorer]
+
+SCORERS: Mapping[str, Factory] = MappingProxyType(
+    {
+        "contains": contains,
+        "exact": exact,
+        "json_exact": json_exact,
+        "json_fields": json_fields,
+        "json_schema": json_schema,
+        "json_valid": json_valid,
+        "judge": judge,
+        "numeric": numeric,
+        "state": state,
+        "tool_calls": tool_calls,
+    }
+)
+"""The built-in scorers' factories by name; their keyword parameters are their settings."""
+
+
+def make_scorer(
+    name: str, settings: Mapping[str, JSON], factories: Mapping[str, Factory] = SCORERS
+) -> Scorer:
+    """The scorer of that name with those settings, each converted to its parameter's type.
+
+    Raises UsageError for an unknown name or setting, and for a value of the wrong type.
+    """
+    factory = factories.get(name)
+    if factory is None:
+        raise UsageError(f"no scorer is called {name!r}", fix=_hint(name, factories))
+    types = get_type_hints(factory)
+    parameters = inspect.signature(factory).parameters
+    given = {}
+    for key, value in settings.items():
+        if key not in parameters:
+            raise UsageError(f"scorer {name} has no setting {key!r}", fix=_hint(key, parameters))
+        try:
+            given[key] = msgspec.convert(value, types[key])
+        except msgspec.ValidationError as error:
+            fix = f"give {key} as {inspect.formatannotation(types[key])}"
+            raise UsageError(f"scorer {name}, setting {key}: {error}", fix=fix) from None
+    return factory(**given)
+
+
+def _hint(word: str, known: Mapping[str, object]) -> str:
+    close = get_close_matches(word, known, 1)
+    listed = ", ".join(known) or "none"
+    return f"did you mean {close[0]}?" if close else f"known: {listed}"

@@ -1,0 +1,1 @@
+"""Word problems with whole answers: the cases, and their generator."""

@@ -1,0 +1,1 @@
+"""Phone orders: a sales agent takes a grocery order by telephone, over a world of emulated tools."""

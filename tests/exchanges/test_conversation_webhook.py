@@ -1,0 +1,252 @@
+"""The session webhook: signed, bounded, retried, and able to change variables or to skip."""
+
+import base64
+import hashlib
+import hmac
+import json
+from decimal import Decimal
+
+import pytest
+
+from assay.agenda import phrases_of
+from assay.case import Case
+from assay.errors import CallError, ErrorClass, UsageError
+from assay.exchanges.conversation import Conversation, Settings, WebhookSettings
+from assay.exchanges.conversation.guards import Spoken, farewell_loop, repetition_loop
+from assay.exchanges.conversation.webhook import signed
+from assay.keys import random_stream
+from assay.message import Reply
+from assay.ports import Capabilities, Fetched
+from assay.templates import Template
+from assay.trial import EventKind, Status, status_after_play
+
+SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
+CASE = Case("cafe", "first", facts={"ORDER_GOAL": "[]", "CITY": "Москва", "CLIENT": {}})
+
+
+class Receiver:
+    """A fetch that answers in order, the last for ever, and keeps what came."""
+
+    def __init__(self, *answers):
+        self.answers, self.posts = list(answers), []
+
+    async def post(self, url, body, headers):
+        self.posts.append((url, body, headers))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class Agent:
+    role, capabilities = "agent", Capabilities()
+
+    def __init__(self):
+        self.asked = []
+
+    async def ask(self, messages, *, tools=(), tool_choice=None, format="text", schema=None, sampling=None):
+        self.asked.append(list(messages))
+        return Reply("Слушаю.")
+
+
+class FakeTable:
+    run, trial, seed, stopping, spent = "run_1", "f00d", 7, False, Decimal(0)
+
+    def __init__(self, held=None):
+        self.agent, self.held = Agent(), held
+        self.seats, self.effects = {"agent": self.agent}, []
+
+    def clock(self):
+        return 0.0
+
+    def random(self, name):
+        return random_stream(self.seed, name)
+
+    def emit(self, event):
+        pass
+
+    async def effect(self, name, key, act):
+        self.effects.append((name, key))
+        return await act() if self.held is None else self.held
+
+
+def ok(status=200, headers=None, **body):
+    return Fetched(status, json.dumps(body).encode(), headers or {})
+
+
+def exchange(receiver, **settings):
+    webhook = WebhookSettings("https://hooks.example/init", waits_s=(0.0,), **settings)
+    return Conversation(
+        Settings(client="scripted", script=("Да.",), webhook=webhook),
+        Template("City {{CITY}}; goal {{ORDER_GOAL}}.", "agent.txt"),
+        fetch=receiver,
+        secret=SECRET,
+    )
+
+
+async def played(*answers, **settings):
+    receiver, table = Receiver(*answers), FakeTable()
+    return await exchange(receiver, **settings).play(CASE, table), receiver, table
+
+
+async def test_the_call_is_signed_and_tells_no_goal():
+    _, receiver, table = await played(ok())
+    url, body, headers = receiver.posts[0]
+    assert url == "https://hooks.example/init"
+    assert table.effects == [("webhook", "session.init")]
+    assert headers["webhook-id"] == "f00d.init"
+    signed_text = f"f00d.init.{headers['webhook-timestamp']}.".encode() + body
+    mac = hmac.new(b"0123456789abcdef01234567", signed_text, hashlib.sha256).digest()
+    assert headers["webhook-signature"] == "v1," + base64.b64encode(mac).decode()
+    sent = json.loads(body)
+    assert (sent["type"], sent["version"], sent["case_id"], sent["scenario"]) == (
+        "session.init",
+        1,
+        "cafe",
+        "first",
+    )
+    assert sent["variables"] == {"CITY": "Москва"}
+
+
+async def test_the_goal_is_sent_where_the_settings_say_so():
+    _, receiver, _ = await played(ok(), send_goal=True)
+    assert json.loads(receiver.posts[0][1])["variables"]["ORDER_GOAL"] == "[]"
+
+
+async def test_its_variables_take_the_place_of_the_cases():
+    transcript, _, table = await played(ok(variables={"CITY": "Казань"}, agent={"greeting": "Привет!"}))
+    assert transcript.outcome.reason == "goal_done"
+    prompt = next(e for e in transcript.events if e.kind is EventKind.PROMPT)
+    assert prompt.message.text.startswith("City Казань;")
+    assert [e.message.text for e in transcript.events if e.kind is EventKind.SAID] == ["Привет!", "Да."]
+    assert table.agent.asked == []
+
+
+async def test_its_values_are_never_templates_again():
+    transcript, _, _ = await played(ok(variables={"CITY": "{{ORDER_GOAL}}{{CITY}}"}))
+    prompt = next(e for e in transcript.events if e.kind is EventKind.PROMPT)
+    assert prompt.message.text.startswith("City {{ORDER_GOAL}}{{CITY}};")
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (ok(variables={"SEED": 1}), "forbidden_override: SEED"),
+        (ok(variables={"ORDER_GOAL": "[]"}), "forbidden_override: ORDER_GOAL"),
+        (ok(variables={"city": "x"}), "bad name"),
+        (ok(variables={f"V{n}": n for n in range(51)}), "more than 50"),
+        (ok(variables={"CITY": ["x"]}), "cannot be read"),
+        (ok(variables="x"), "cannot be read"),
+        (Fetched(200, b"{"), "cannot be read"),
+        (Fetched(200, b"\xff"), "no UTF-8"),
+        (Fetched(200, b'"' + b"x" * 70_000 + b'"'), "longer"),
+        (Fetched(302, b""), "status 302"),
+        (Fetched(400, b""), "status 400"),
+        (CallError(ErrorClass.REJECTED, "private address"), "private address"),
+    ],
+)
+async def test_what_it_may_not_do_ends_the_trial_before_any_model_is_asked(answer, says):
+    transcript, receiver, table = await played(answer)
+    assert transcript.outcome.reason == "webhook_error"
+    assert says in transcript.outcome.detail
+    assert status_after_play(transcript.outcome) == (Status.INVALID, "webhook")
+    assert len(receiver.posts) == 1
+    assert table.agent.asked == []
+
+
+@pytest.mark.parametrize(
+    "first",
+    [ok(429, {"retry-after": "0"}), ok(503), ok(408), CallError(ErrorClass.CONNECT, "refused")],
+    ids=["429", "503", "408", "connect"],
+)
+async def test_a_passing_failure_is_tried_again_under_the_same_id(first):
+    transcript, receiver, _ = await played(first, ok())
+    assert transcript.outcome.reason == "goal_done"
+    assert {headers["webhook-id"] for _, _, headers in receiver.posts} == {"f00d.init"}
+    assert len(receiver.posts) == 2
+
+
+async def test_three_failures_are_the_end_unless_the_settings_go_on():
+    transcript, receiver, _ = await played(ok(503))
+    assert (transcript.outcome.reason, len(receiver.posts)) == ("webhook_error", 3)
+    transcript, _, _ = await played(ok(503), on_error="continue")
+    assert transcript.outcome.reason == "goal_done"
+
+
+async def test_it_may_skip_a_trial():
+    transcript, _, table = await played(ok(skip=True, reason="closed"))
+    assert (transcript.outcome.reason, transcript.outcome.detail) == ("skipped", "closed")
+    assert status_after_play(transcript.outcome)[0] is Status.SKIPPED
+    assert table.agent.asked == []
+
+
+async def test_204_changes_nothing():
+    transcript, _, _ = await played(Fetched(204, b""))
+    assert transcript.outcome.reason == "goal_done"
+
+
+async def test_an_allow_list_replaces_the_default():
+    transcript, _, _ = await played(ok(variables={"CITY": "x"}), allow_override=("REGION",))
+    assert transcript.outcome.detail == "forbidden_override: CITY"
+
+
+async def test_a_recorded_outcome_is_replayed_without_a_call():
+    receiver = Receiver(ok())
+    held = {"status": 200, "body": '{"variables": {"CITY": "Тверь"}}'}
+    transcript = await exchange(receiver).play(CASE, FakeTable(held))
+    assert receiver.posts == []
+    assert transcript.events[1].message.text.startswith("City Тверь;")
+
+
+async def test_variables_that_no_play_can_begin_with_are_the_webhooks_fault():
+    webhook = WebhookSettings("https://h.example/")
+    rules = Settings(client="rules", webhook=webhook)
+    call = Conversation(
+        rules, Template("x", "a"), fetch=Receiver(ok(variables={"PATIENCE": 9})), secret=SECRET
+    )
+    transcript = await call.play(CASE, FakeTable())
+    assert transcript.outcome.reason == "webhook_error"
+    assert "PATIENCE" in transcript.outcome.detail
+
+
+def test_a_webhook_without_a_secret_is_refused_and_the_secret_is_in_no_key():
+    with pytest.raises(UsageError, match="no secret"):
+        Conversation(
+            Settings(client="rules", webhook=WebhookSettings("https://h.example/")),
+            Template("x", "a"),
+            fetch=Receiver(),
+        )
+    assert SECRET not in json.dumps(exchange(Receiver(ok())).spec)
+
+
+def test_a_plain_secret_signs_as_its_bytes():
+    mac = hmac.new(b"plain", b"i.5.body", hashlib.sha256).digest()
+    assert signed("plain", "i", 5, b"body") == "v1," + base64.b64encode(mac).decode()
+
+
+RU = phrases_of("ru")
+
+
+def spoken(*texts, worked=False):
+    sides = ("agent", "client")
+    return [Spoken(sides[n % 2], text, worked) for n, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        spoken("До свидания!", "Спасибо!", "Всего доброго!", "Перезвоните в 5, до свидания"),
+        spoken("До свидания!", "Спасибо!", "Всего доброго! Вам всё понятно?", "До свидания"),
+        spoken("До свидания!", "Спасибо!", "Всего доброго!"),
+        spoken("До свидания!", "Спасибо!", "Всего доброго!", "До свидания", worked=True),
+        spoken("До свидания!", "Спасибо!", "Сыр положила", "До свидания"),
+    ],
+)
+def test_a_line_that_says_more_than_good_bye_is_no_farewell_loop(lines):
+    assert not farewell_loop(lines, RU)
+
+
+def test_repetition_looks_past_case_and_punctuation_only():
+    assert repetition_loop(spoken("Алло?", "1", "алло", "2", "АЛЛО!"), RU) == "agent"
+    assert repetition_loop(spoken("Алло?", "1", "алло да", "2", "АЛЛО!"), RU) is None
+    assert repetition_loop([], RU) is None

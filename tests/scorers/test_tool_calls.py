@@ -1,0 +1,148 @@
+"""Tool calls: accuracy, success and number."""
+
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from assay.keys import JSON
+from assay.message import Message, Reply, Text, ToolCall
+from assay.scorers.assignment import best_assignment
+from assay.scorers.tool_calls import MAX_CALLS, calls_made, tool_calls
+from assay.trial import Event, EventKind, Outcome, Transcript
+
+WEATHER = (
+    "weather",
+    {
+        "type": "object",
+        "properties": {
+            "city": {"type": "string"},
+            "days": {"type": "integer", "default": 1},
+            "limit": {"type": "number"},
+        },
+        "required": ["city"],
+        "additionalProperties": False,
+    },
+)
+
+
+def _want(*calls: tuple[str, JSON], **more: bool) -> JSON:
+    return {"calls": [{"name": name, "arguments": arguments} for name, arguments in calls], **more}
+
+
+@pytest.mark.parametrize(
+    ("calls", "target", "accuracy", "success"),
+    [
+        ([("weather", '{"city": "Oslo"}')], _want(("weather", {"city": "Oslo"})), 1, True),
+        ([("weather", '{"city": "Oslo", "days": 1}')], _want(("weather", {"city": "Oslo"})), 1, True),
+        ([("weather", '{"city": "Oslo"}')], _want(("weather", {"city": "Oslo", "days": 1})), 1, True),
+        ([("weather", '{"city": "Oslo", "days": 2}')], _want(("weather", {"city": "Oslo"})), 1 / 2, True),
+        ([("weather", '{"city": "Oslo", "x": 2}')], _want(("weather", {"city": "Oslo"})), 1 / 2, False),
+        ([("weather", '{"city": "Rome"}')], _want(("weather", {"city": "Oslo"})), 0, True),
+        ([("weather", '{"city": "NYC"}')], _want(("weather", {"city": {"any_of": ["NY", "NYC"]}})), 1, True),
+        (
+            [("weather", '{"city": "A", "days": 2.0}')],
+            _want(("weather", {"city": "A", "days": 2})),
+            1 / 2,
+            True,
+        ),
+        (
+            [("weather", '{"city": "A", "limit": 5}')],
+            _want(("weather", {"city": "A", "limit": 5.0})),
+            1,
+            True,
+        ),
+        ([("weather", '{"city": true}')], _want(("weather", {"city": 1})), 0, False),
+        ([("weather", '{"city": "Oslo"')], _want(("weather", {"city": "Oslo"})), 0, False),
+        ([("weather", "[]")], _want(("weather", {"city": "Oslo"})), 0, False),
+        ([("rain", "{}")], _want(("weather", {"city": "Oslo"})), 0, False),
+        ([("rain", "{}")], _want(("rain", {})), 1, False),
+        ([], _want(("weather", {"city": "Oslo"})), 0, False),
+        ([], _want(), 1, True),
+        ([("weather", '{"city": "Oslo"}')], _want(), 0, False),
+        (
+            [("weather", '{"city": "B"}'), ("weather", '{"city": "A"}')],
+            _want(("weather", {"city": "A"}), ("weather", {"city": "B"})),
+            1,
+            True,
+        ),
+        (
+            [("weather", '{"city": "B"}'), ("weather", '{"city": "A"}')],
+            _want(("weather", {"city": "A"}), ("weather", {"city": "B"}), ordered=True),
+            1 / 2,
+            True,
+        ),
+        (
+            [("weather", '{"city": "A"}'), ("weather", '{"city": "A"}')],
+            _want(("weather", {"city": "A"})),
+            1 / 2,
+            True,
+        ),
+        ([("weather", '{"__proto__": {}, "city": "A"}')], _want(("weather", {"city": "A"})), 1 / 2, False),
+    ],
+)
+def test_calls_are_paired_with_those_expected(played, calls, target, accuracy, success):
+    trial = played("", target, calls=calls, tools=[WEATHER])
+    scores = {score.name: score for score in tool_calls().check(trial)}
+    assert scores["tool_call_accuracy"].value == pytest.approx(accuracy)
+    assert scores["tool_call_success"].value is success
+    assert scores["num_tool_calls"].value == len(calls)
+
+
+def test_ten_thousand_calls_are_counted_but_not_all_compared(played):
+    trial = played("", _want(("weather", {"city": "A"})), calls=[("weather", '{"city": "A"}')] * 10000)
+    accuracy, _, number = tool_calls().check(trial)
+    assert number.value == 10000
+    assert accuracy.value == pytest.approx(1 / 10000)
+    assert MAX_CALLS < 10000
+
+
+@pytest.mark.parametrize("target", [None, "x", {"answer": 1}])
+def test_a_target_without_calls_is_not_applicable(played, target):
+    assert tool_calls().check(played("", target))[0].unscored == "not_applicable"
+
+
+@pytest.mark.parametrize("calls", ["x", [1], [{"name": 3}], [{"name": "a", "arguments": []}]])
+def test_a_target_with_broken_calls_is_the_cases_fault(played, calls):
+    assert tool_calls().check(played("", {"calls": calls}))[0].unscored == "scorer_error"
+
+
+def test_a_call_told_twice_is_one_call_and_a_discarded_one_none():
+    call, other = ToolCall("1", "a", "{}"), ToolCall("1", "b", "{}")
+    line = Message("assistant", (Text("x"),), (call,))
+    again = Reply(tool_calls=(other,), call="agent.1.1")
+    events = (
+        Event(EventKind.DISCARDED, "agent", line, "agent.9.1"),
+        Event(EventKind.SAID, "agent", line, "agent.0.1", delivered=False),
+        Event(EventKind.SAID, "agent", line, "agent.0.1"),
+        Event(EventKind.TOOL_CALL, "agent", Message("assistant", (), (call,)), "agent.0.1"),
+        Event(EventKind.SAID, "agent", again.message, "agent.1.1"),
+    )
+    assert calls_made(Transcript(events, Outcome("answered"), again)) == (call, other)
+
+
+def test_calls_without_ids_are_told_apart_by_their_place(played):
+    calls = tuple(structs.replace(ToolCall("", "a", "{}")) for _ in range(3))
+    reply = Reply(tool_calls=calls, call="c.0.1")
+    events = (Event(EventKind.SAID, "c", reply.message, "c.0.1"),)
+    assert len(calls_made(Transcript(events, Outcome("answered"), reply))) == 3
+
+
+@given(
+    st.integers(1, 4).flatmap(
+        lambda width: st.lists(
+            st.lists(st.integers(0, 9).map(float), min_size=width, max_size=width), min_size=1, max_size=4
+        )
+    )
+)
+def test_no_other_pairing_is_worth_more(worth):
+    pairs = best_assignment(worth)
+    rows, columns = len(worth), len(worth[0])
+    assert len({row for row, _ in pairs}) == len({column for _, column in pairs}) == min(rows, columns)
+    if rows <= columns:
+        best = max(sum(worth[r][c] for r, c in enumerate(p)) for p in permutations(range(columns), rows))
+    else:
+        best = max(sum(worth[r][c] for c, r in enumerate(p)) for p in permutations(range(rows), columns))
+    assert sum(worth[row][column] for row, column in pairs) == best

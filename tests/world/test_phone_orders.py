@@ -1,0 +1,188 @@
+"""The shop of the phone-order task: its tools, its customers, and what a goal asks of the state."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from assay.loading.tasks import BUILT_IN
+from assay.loading.worlds import read_world
+from assay.world.tools import error_code
+
+FOLDER = BUILT_IN / "phone_orders"
+IVAN, MARIA = "+79001112233", "+79002223344"
+
+
+@pytest.fixture(scope="module")
+def world():
+    return read_world(FOLDER / "world.yaml")
+
+
+@pytest.fixture
+def shop(world):
+    """Calls tools on an overlay of its own."""
+    overlay = world.open({"CURRENT_DATE": "2025-06-08"})
+
+    def call(tool, **arguments):
+        return world.call(overlay, tool, json.dumps(arguments), "c1")
+
+    call.overlay = overlay
+    return call
+
+
+def code(value):
+    return error_code(value)
+
+
+def test_the_shop_has_its_thirteen_tools_and_sixty_products(world):
+    assert len(world.tools) == 13
+    assert len(world.tables["products"].rows) >= 60
+    assert all(set(tool.descriptions) == {"ru", "en"} for tool in world.tools.values())
+
+
+def test_no_alias_and_no_name_means_two_products(world, shop):
+    for row in world.tables["products"].rows.values():
+        for name in (row["name"], *row["aliases"]):
+            found = shop("search_products", query=name)["products"]
+            assert [(item["sku"], item["exact"]) for item in found] == [(row["sku"], True)], name
+
+
+def test_money_is_whole_kopecks(world):
+    assert all(isinstance(row["price_minor"], int) for row in world.tables["products"].rows.values())
+
+
+def test_an_order_goes_from_search_to_number(shop):
+    sku = shop("search_products", query="Филе курицы")["products"][0]["sku"]
+    shop("add_to_cart", sku=sku, qty=2)
+    slot = shop("list_delivery_slots", location="Москва")["slots"][0]
+    shop("reserve_slot", slot_id=slot["slot_id"])
+    order = shop("place_order", phone="8 (900) 111-22-33")
+    assert (order["status"], order["items"], order["total_minor"]) == (
+        "placed",
+        [{"sku": sku, "qty": 2}],
+        84000,
+    )
+    changed = shop.overlay.difference()
+    assert list(changed["orders"]["added"]) == [order["order_id"]]
+    assert changed["products"]["changed"] == {sku: {"stock": [120, 118]}}
+    assert code(shop("place_order", phone=IVAN)) == "EMPTY_CART"
+
+
+def test_a_repeated_request_makes_no_second_order(shop):
+    shop("add_to_cart", sku="MOLO-1", qty=1)
+    shop("reserve_slot", slot_id="MSK-12")
+    first = shop("place_order", phone=IVAN, client_request_id="r1")
+    again = shop("place_order", phone=IVAN, client_request_id="r1")
+    assert again == {"order_id": first["order_id"], "status": "placed", "repeated": True}
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "wanted"),
+    [
+        ("get_customer", {"phone": "+70000000000"}, "NOT_FOUND"),
+        ("get_purchase_history", {"phone": "нет"}, "NOT_FOUND"),
+        ("check_stock", {"sku": "X"}, "NOT_FOUND"),
+        ("add_to_cart", {"sku": "OSETR-1", "qty": 1}, "OUT_OF_STOCK"),
+        ("add_to_cart", {"sku": "FILE-1", "qty": 121}, "OUT_OF_STOCK"),
+        ("add_to_cart", {"sku": "FILE-1", "qty": 0.7}, "INVALID_ARGUMENT"),
+        ("add_to_cart", {"sku": "MOLO-1", "qty": 0.5}, "INVALID_ARGUMENT"),
+        ("add_to_cart", {"sku": "MOLO-1", "qty": -1}, "INVALID_ARGUMENT"),
+        ("update_cart", {"sku": "MOLO-1", "qty": 1}, "NOT_FOUND"),
+        ("list_delivery_slots", {"location": "Париж"}, "NOT_FOUND"),
+        ("reserve_slot", {"slot_id": "MSK-11"}, "SLOT_FULL"),
+        ("reserve_slot", {"slot_id": "KZN-11"}, "SLOT_CUTOFF"),
+        ("place_order", {"phone": IVAN}, "EMPTY_CART"),
+        ("place_order", {"phone": "+70000000000"}, "NOT_FOUND"),
+        ("cancel_order", {"phone": IVAN, "order_id": "ORD-00004"}, "UNAUTHORISED"),
+        ("cancel_order", {"phone": IVAN, "order_id": "ORD-00001"}, "INVALID_ARGUMENT"),
+        ("cancel_order", {"phone": IVAN, "order_id": "ORD-9"}, "NOT_FOUND"),
+    ],
+)
+def test_what_cannot_be_done_is_an_error_value_and_changes_nothing(shop, tool, arguments, wanted):
+    assert code(shop(tool, **arguments)) == wanted
+    assert shop.overlay.difference() == {}
+
+
+def test_an_order_needs_a_reserved_slot(shop):
+    shop("add_to_cart", sku="MOLO-1", qty=1)
+    assert "slot" in shop("place_order", phone=IVAN)["error"]["message"]
+
+
+def test_the_cart_follows_its_updates(shop):
+    shop("add_to_cart", sku="SYR-1", qty=0.2)
+    assert shop("add_to_cart", sku="SYR-1", qty=0.1)["items"][0]["qty"] == 0.3
+    assert shop("update_cart", sku="SYR-1", qty=0) == {"items": [], "total_minor": 0}
+    assert shop("view_cart") == {"items": [], "total_minor": 0}
+
+
+def test_another_slot_gives_the_first_one_back(shop):
+    shop("reserve_slot", slot_id="MSK-12")
+    shop("reserve_slot", slot_id="MSK-13")
+    shop("reserve_slot", slot_id="MSK-13")
+    assert shop.overlay.get("slots", "MSK-12")["capacity"] == 8
+    assert shop.overlay.get("slots", "MSK-13")["capacity"] == 7
+
+
+def test_slots_are_dated_from_the_day_of_the_call_and_only_free_ones_are_shown(shop):
+    slots = shop("list_delivery_slots", location="Москва", date="2025-06-09")["slots"]
+    assert [slot["slot_id"] for slot in slots] == ["MSK-12", "MSK-13"]
+    assert shop("list_delivery_slots", location="Москва", date="2025-06-08") == {"slots": []}
+
+
+def test_a_cancelled_order_gives_stock_and_slot_back(shop):
+    shop("add_to_cart", sku="MOLO-1", qty=4)
+    shop("reserve_slot", slot_id="MSK-12")
+    order = shop("place_order", phone=IVAN)
+    assert shop("cancel_order", phone=IVAN, order_id=order["order_id"])["status"] == "cancelled"
+    assert shop.overlay.get("products", "MOLO-1")["stock"] == 300
+    assert shop.overlay.get("slots", "MSK-12")["capacity"] == 8
+
+
+def test_ending_and_transferring_are_seen_by_the_exchange(shop):
+    shop("end_call")
+    assert shop.overlay.ended == "agent_ended"
+    shop("transfer_to_human", reason="жалоба")
+    assert shop.overlay.ended == "transferred"
+
+
+def test_the_world_fills_what_a_scenario_leaves_out_and_keeps_what_it_says(world):
+    facts = world.facts({"ORDER_GOAL": '[{"name":"филе", "qty":2}]', "CURRENT_DATE": "2025-06-08 Sunday"})
+    assert facts["CURRENT_DATE"] == "2025-06-08 Sunday"
+    assert {"LOCATIONS", "DELIVERY_DAYS", "PURCHASE_HISTORY", "CUSTOMER_PHONE", "CITY"} <= set(facts)
+    assert world.facts(facts) == facts
+
+
+def test_a_reorder_is_called_in_by_a_customer_whose_history_fits(world):
+    facts = world.facts({"ORDER_GOAL": [{"name": "филе", "qty": 2, "from_history": True}]})
+    assert facts["CUSTOMER_PHONE"] == IVAN
+    assert facts["PURCHASE_HISTORY"] == "Ранее заказывал: Филе куриное (3 р.)"
+
+
+def wanted(world, phone, **item):
+    expected = world.expected({"CUSTOMER_PHONE": phone, "ORDER_GOAL": [{"qty": 2, **item}]})
+    if "not_applicable" in expected:
+        return None
+    return expected["state"][0]["added"]["match"]["items"]["unordered"][0]["sku"]
+
+
+def test_a_goal_means_the_product_of_that_name(world):
+    assert wanted(world, IVAN, name="филе") == "FILE-1"
+    assert wanted(world, MARIA, name="филе", from_history=True) == "FILE-2"
+    assert wanted(world, MARIA, name="сыр", variant="Российский") == "SYR-1"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [{"name": "сыр"}, {"name": "ананас"}, {"name": "молоко", "from_history": True}],
+)
+def test_a_goal_that_names_no_single_product_is_not_applicable(world, item):
+    assert wanted(world, IVAN, **item) is None
+
+
+def test_the_scenarios_cover_what_they_should():
+    rows = [json.loads(line) for line in Path(FOLDER / "scenarios.jsonl").read_text().splitlines()]
+    assert len(rows) == 12
+    assert {row["variables"]["PERSONALITY"] for row in rows} == {"спокойный", "нетерпеливый", "растерянный"}
+    assert {row["variables"]["AMB_LEVEL"] for row in rows} == {0, 1, 2, 3}
+    tags = {tag for row in rows for tag in row["tags"]}
+    assert {"reorder", "out_of_stock", "slot", "change"} <= tags
