@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.agenda import Brief, Change, GoalItem, Line, Sheet, Swap, brief_of, goal_of, next_move
+from assay.agenda import Brief, Change, GoalItem, Line, Move, Sheet, Swap, brief_of, goal_of, next_move
 from assay.errors import UsageError
 
 MILK, RICE = GoalItem("молоко", 3), GoalItem("рис", 2)
 GREETING = "Здравствуйте, чем могу помочь?"
 
 
-def talk(brief, *agent_lines, seed=7):
+def talk(brief, *agent_lines, seed=7) -> list[Move]:
     """The customer's moves, one for each of the agent's lines."""
     heard, moves = [], []
     for text in agent_lines:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from assay import loop
 from assay.errors import UsageError
-from assay.loading.bind import bound
+from assay.keys import JSON
+from assay.loading.bind import bound, bound_to_score
 from assay.loading.environment import Environment, read_environment
-from assay.loading.plans import read_plan
-from assay.plan import Bound, Plan
+from assay.loading.plans import plan_to_score, read_plan, stored_plan
+from assay.plan import Bound, ModelChoice, Plan
 from assay.ports import Run, Stop, Watcher, Where
 from assay.reports.summary import Summary, summarise
 from assay.store.sqlite import SqliteStore
@@ -55,6 +56,40 @@ async def run(
         finally:
             await record.close()
     return Result(ended, summary, where)
+
+
+async def rescore(
+    run: str,
+    *,
+    scorers: Sequence[JSON] = (),
+    judge: ModelChoice | None = None,
+    store: str | Path = STORE,
+    watchers: Sequence[Watcher] = (),
+    stop: Stop | None = None,
+    environment: Environment | None = None,
+) -> Result:
+    """Scores a stored run anew and returns its figures; no candidate is called.
+
+    `run` is an id, its beginning or end, or "last". `scorers` are names (with the settings that the
+    run's plan or task gives them) or names with settings; none means the run's own. `judge` takes
+    the judge's seat. A score that is stored by the same scorer, settings and models is not made
+    again. The headline stays the run's own. Raises UsageError as `run` does.
+    """
+    where = Path(store)
+    record = SqliteStore.open(where, create=False)
+    try:
+        found = record.find_run(run)
+        if found.state == "running":
+            raise UsageError(
+                f"{found.id} is still running", fix="wait until it has ended, then score it anew"
+            )
+        plan = plan_to_score(stored_plan(found.plan), scorers, judge)
+        async with bound_to_score(plan, found, environment or read_environment()) as ready:
+            await loop.rescore(ready, record, watchers, stop or Stop())
+        summary = summarise(record.trials(Where(run=found.id)), found)
+    finally:
+        await record.close()
+    return Result(found, summary, where)
 
 
 def open_store(path: Path) -> SqliteStore:

@@ -4,6 +4,7 @@ AssayError
 ├── UsageError      a person can mend it: what is wrong, where, and the remedy (exit code 2)
 ├── StoreError      the record cannot be read or kept
 ├── Stopped         the run takes no more calls: budget, circuit or cancelled
+├── StatusSumError  the statuses of a run do not sum to its plan
 ├── ReplayMiss      strict replay met a request that the record does not hold
 └── CallError       one attempt at a model or an outside service failed, with its class
     └── StaleConnection   a kept-alive connection was closed before it brought anything
@@ -104,6 +105,10 @@ class Stopped(AssayError):
     def __init__(self, reason: StopReason) -> None:
         super().__init__(reason)
         self.reason: StopReason = reason
+
+
+class StatusSumError(AssayError):
+    """The statuses of a run's trials do not sum to its plan: the record or the loop is at fault."""
 
 
 class ReplayMiss(AssayError):

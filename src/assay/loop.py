@@ -55,6 +55,21 @@ async def run(bound: Bound, store: Store, watchers: Sequence[Watcher], stop: Sto
     return ended
 
 
+async def rescore(bound: Bound, store: Store, watchers: Sequence[Watcher], stop: Stop) -> None:
+    """Scores the stored trials of a run that were played, whatever scores they have; plays nothing.
+
+    What a trial already has by the same scorer, settings and models is not made again.
+    """
+    for watcher in watchers:
+        watcher.on_start(bound.run, 0)
+    await Loop(bound, store, watchers, stop).score_stored(_PLAYED)
+    for watcher in watchers:
+        watcher.on_end(bound.run)
+
+
+_PLAYED = frozenset({Status.PLAYED, Status.SCORED, Status.UNSCORED})
+
+
 class Loop:
     """One run of a bound plan over a store. Second 0 is the moment of its making."""
 
@@ -149,9 +164,18 @@ class Loop:
         """Scores what was played but not scored: after a load run, or before a kill."""
         if self._stop.reason is not None:
             return
+        await self.score_stored(frozenset({Status.PLAYED}))
+
+    async def score_stored(self, statuses: frozenset[Status]) -> None:
+        """Scores the recorded trials of these statuses."""
+        only = next(iter(statuses)) if len(statuses) == 1 else None
         async with asyncio.TaskGroup() as scorings:
-            for trial in self._store.trials(Where(run=self._bound.run.id, status=Status.PLAYED)):
+            for trial in self._store.trials(Where(run=self._bound.run.id, status=only)):
+                if trial.status not in statuses:
+                    continue
                 await self._room.acquire()
+                if self._stop.reason is not None:
+                    break
                 scorings.create_task(self._score_in_room(trial))
 
     async def _score_in_room(self, trial: Trial) -> None:
@@ -161,10 +185,13 @@ class Loop:
             self._room.release()
 
     async def score(self, trial: Trial) -> None:
-        """Every scorer's scores, stored; a trial whose scoring was stopped stays played."""
+        """Every scorer's scores that the trial lacks, stored; stopped on the way, it stays as it is."""
+        held = {score.scorer for score in trial.scores if score.unscored != "scorer_error"}
         scores: list[Score] = []
         calls = list(trial.calls)
         for scored in self._bound.scorers:
+            if scored.identity in held:
+                continue
             table = self._bound.scoring_table(trial, scored, self._store, self._watchers, self._stop)
             try:
                 given = await self._scores(scored, trial, table)
@@ -173,10 +200,14 @@ class Loop:
                 return
             scores += (structs.replace(score, scorer=scored.identity) for score in given)
             calls += table.calls
-        status, detail = status_after_scoring(self._bound.headline, scores)
-        await self._store.add_scores(trial.run, trial.key, scores, status, detail)
+        every = {score.name: score for score in (*trial.scores, *scores)}
+        status, detail = status_after_scoring(self._bound.headline, every.values())
+        if scores or status is not trial.status:
+            await self._store.add_scores(trial.run, trial.key, scores, status, detail)
         self._tell(
-            structs.replace(trial, status=status, detail=detail, scores=tuple(scores), calls=tuple(calls))
+            structs.replace(
+                trial, status=status, detail=detail, scores=tuple(every.values()), calls=tuple(calls)
+            )
         )
 
     async def _scores(self, scored: Scored, trial: Trial, table: TrialTable) -> Sequence[Score]:

@@ -122,6 +122,7 @@ class Kind(IntFlag):
 
 
 TOKEN_KINDS = Kind.CONTENT | Kind.REASONING | Kind.TOOL | Kind.REFUSAL
+"""An event of one of these kinds with at least one character is a token event."""
 
 
 class Arrivals:
@@ -156,10 +157,11 @@ class Arrivals:
 
     def token_stamps(self) -> list[int]:
         """Stamps (monotonic ns) of the events that carried at least one character of answer."""
+        answering = int(TOKEN_KINDS)  # plain integers: a flag's & costs three times the loop
         return [
             at
             for at, kind, length in zip(self.at, self.kind, self.length, strict=True)
-            if length and kind & TOKEN_KINDS
+            if length and kind & answering
         ]
 
     def pack(self) -> bytes:

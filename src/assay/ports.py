@@ -107,6 +107,11 @@ class Table(Protocol):
         """The trial's own random stream of that name: the same at every play."""
         ...
 
+    def unguessable(self, name: str) -> Random:
+        """A random stream for what nobody outside may foretell (a judge's fence): it derives from
+        the store's secret and the play key, so that replay and cache find it again."""
+        ...
+
     def clock(self) -> float:
         """Working seconds since the play began: waits for limits are not counted, replays are."""
         ...
@@ -251,6 +256,11 @@ class Where(Struct, frozen=True):
 
 class Store(Protocol):
     """The append-only record."""
+
+    @property
+    def secret(self) -> str:
+        """Hex digits drawn when the store was made; they never leave it as they are."""
+        ...
 
     async def open_run(self, run: Run) -> None:
         """Adds the run, or takes up an unfinished one of the same id."""

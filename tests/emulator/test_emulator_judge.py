@@ -76,7 +76,14 @@ def test_what_stands_outside_the_fence_or_within_a_line_counts_for_nothing():
     assert answer.truth == {"verdict": False}
 
 
-@given(st.text(), st.recursive(st.text() | st.booleans(), lambda x: st.dictionaries(st.text(), x)))
+NAMES = st.sampled_from(["type", "enum", "properties", "items", "id", "minimum", "x"])
+SCHEMAS = st.recursive(
+    st.sampled_from(["array", "object", "integer", "string", "", 0, None, True]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+)
+
+
+@given(st.text(), SCHEMAS)
 def test_no_prompt_and_no_schema_breaks_the_judge(text, schema):
     asked = Asked("judge", (say("user", f"<d-12345678>\n{text}\n</d-12345678>"),), schema=schema)
     json.loads(Judge().answer(asked).text)

@@ -259,6 +259,15 @@ async def test_tokens_come_at_their_own_instants(start, request_bytes, make):
     assert record.done_sent - record.arrived >= 50_000_000 + (tokens - 1) * 10_000_000
 
 
+async def test_finish_usage_and_end_mark_follow_the_last_token(start, talk, make):
+    emulator = await start(timing=Timing(ttft_s=0.01, itl_s=0.002))
+    got = await talk(emulator, make(stream=True, stream_options={"include_usage": True}), patience=5)
+    chunks = [json.loads(data) for data in got.events[:-1]]
+    kinds = ["usage" if not c["choices"] else c["choices"][0]["finish_reason"] or "token" for c in chunks]
+    assert kinds == ["token"] * (len(kinds) - 2) + ["stop", "usage"]
+    assert got.events[-1] == "[DONE]"
+
+
 async def test_an_unstreamed_answer_comes_when_its_last_token_would(start, talk, make):
     emulator = await start(timing=Timing(ttft_s=0.02, itl_s=0.01, chunk_tokens=3))
     await talk(emulator, make(), patience=5)

@@ -7,31 +7,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.agenda import Brief, GoalItem, phrases_of
-from assay.emulator.behaviour import Asked
+from assay.emulator.behaviour import Answer, Asked
 from assay.emulator.personas import AgentPersona, ClientPersona
 from assay.emulator.phone_agent import Mention, heard, mentions, wanted
-from assay.message import Finish, Message, Text, ToolCall, ToolSpec, say
+from assay.message import Finish, Message, Role, Text, ToolCall, ToolSpec, say
 
 SYSTEM = say("system", "Вы оператор лавки. Сегодня 2025-06-08.")
 START = say("user", phrases_of("ru").call_started)
 RU = phrases_of("ru")
 
 
-def asked(*messages, seed=7, **more):
+def asked(*messages, seed=7, **more) -> Asked:
     return Asked("m", messages, seed=seed, **more)
 
 
-def history(*turns):
+def history(*turns) -> tuple[Message, ...]:
     """Agent's line, client's line, by turns, after the beginning of the call."""
-    roles = ("assistant", "user")
+    roles: tuple[Role, Role] = ("assistant", "user")
     return (SYSTEM, START, *(say(roles[n % 2], text) for n, text in enumerate(turns)))
 
 
-def agent(*turns, skill=1.0, more=()):
+def agent(*turns, skill=1.0, more=()) -> Answer:
     return AgentPersona(skill).answer(asked(*history(*turns), *more))
 
 
-def did(name, arguments, value, call="x"):
+def did(name, arguments, value, call="x") -> tuple[Message, Message]:
     made = ToolCall(call, name, json.dumps(arguments))
     return Message("assistant", (), (made,)), Message("tool", (Text(json.dumps(value)),), tool_call_id=call)
 
@@ -147,7 +147,7 @@ CLIENT = say("system", f"Вы покупатель.\n```json\n{BRIEF.json}\n```\
 PLACED = say("user", "Ваш заказ оформлен, номер ORD-1.")
 
 
-def client(*messages, **more):
+def client(*messages, **more) -> Answer:
     return ClientPersona().answer(asked(CLIENT, *messages, **more))
 
 

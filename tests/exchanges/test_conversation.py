@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from random import Random
 
 import pytest
 from msgspec import structs
@@ -11,14 +12,14 @@ from assay.emulator.behaviour import Asked
 from assay.emulator.personas import AgentPersona, ClientPersona
 from assay.errors import CallError, ErrorClass, Stopped, UsageError
 from assay.exchanges.conversation import Conversation, Limits, Settings, scenario_case, scenarios
-from assay.keys import random_stream
+from assay.keys import JSON, random_stream
 from assay.loading.tasks import BUILT_IN
 from assay.loading.worlds import read_world
-from assay.message import Reply, ToolCall
+from assay.message import Message, Reply, ToolCall, ToolSpec
 from assay.ports import Capabilities
 from assay.scorers.state import state
 from assay.templates import Template
-from assay.trial import EventKind, Status, Trial, status_after_play
+from assay.trial import Event, EventKind, Score, Status, Transcript, Trial, status_after_play
 from assay.world.tables import Table
 from assay.world.tools import Tool
 from assay.world.world import World
@@ -38,12 +39,14 @@ ONE = CASES[0]
 class Persona:
     """A seat whose model is an emulated behaviour."""
 
-    def __init__(self, role, behaviour, seed, capabilities=None):
+    def __init__(self, role, behaviour, seed, capabilities=None) -> None:
         self.role, self.behaviour, self.seed = role, behaviour, seed
         self.capabilities = capabilities or Capabilities()
-        self.asked = []
+        self.asked: list[Asked] = []
 
-    async def ask(self, messages, *, tools=(), tool_choice=None, format="text", schema=None, sampling=None):
+    async def ask(
+        self, messages, *, tools=(), tool_choice=None, format="text", schema=None, sampling=None
+    ) -> Reply:
         asked = Asked("m", tuple(messages), tuple(tools), tool_choice, format, schema, self.seed)
         self.asked.append(asked)
         answer = self.behaviour.answer(asked)
@@ -54,11 +57,14 @@ class Persona:
 class Says:
     """A seat that gives its replies in order, the last one for ever; an exception is raised."""
 
-    def __init__(self, role, *replies, capabilities=None):
-        self.role, self.replies, self.asked = role, list(replies), []
+    def __init__(self, role, *replies, capabilities=None) -> None:
+        self.role, self.replies = role, list(replies)
+        self.asked: list[tuple[list[Message], tuple[ToolSpec, ...], str]] = []
         self.capabilities = capabilities or Capabilities(json_schema=False, tools=False)
 
-    async def ask(self, messages, *, tools=(), tool_choice=None, format="text", schema=None, sampling=None):
+    async def ask(
+        self, messages, *, tools=(), tool_choice=None, format="text", schema=None, sampling=None
+    ) -> Reply:
         self.asked.append((list(messages), tuple(tools), format))
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
         if isinstance(reply, Exception):
@@ -70,26 +76,31 @@ class Says:
 class FakeTable:
     run, trial, stopping = "run_1", "t" * 32, False
 
-    def __init__(self, *seats, seed=7, clock=lambda: 0.0, spent="0"):
+    def __init__(self, *seats, seed=7, clock=lambda: 0.0, spent="0") -> None:
         self.seats = {seat.role: seat for seat in seats}
         self.seed, self.clock, self.spent = seed, clock, Decimal(spent)
-        self.emitted = []
+        self.emitted: list[Event] = []
 
-    def random(self, name):
+    def random(self, name) -> Random:
         return random_stream(self.seed, name)
 
-    def emit(self, event):
+    def unguessable(self, name) -> Random:
+        return self.random(f"secret.{name}")
+
+    def emit(self, event) -> None:
         self.emitted.append(event)
 
-    async def effect(self, name, key, act):
+    async def effect(self, name, key, act) -> JSON:
         return await act()
 
 
-def calling(name, text="", call="c1", **arguments):
+def calling(name, text="", call="c1", **arguments) -> Reply:
     return Reply(text, (ToolCall(call, name, json.dumps(arguments)),))
 
 
-async def phone(case=ONE, *, skill=1.0, seed=7, client="llm", capabilities=None, **settings):
+async def phone(
+    case=ONE, *, skill=1.0, seed=7, client="llm", capabilities=None, **settings
+) -> tuple[Transcript, FakeTable]:
     """A call between the two personas, and the table it was made at."""
     exchange = Conversation(Settings(client=client, **settings), *PROMPTS, world=SHOP)
     table = FakeTable(
@@ -100,7 +111,7 @@ async def phone(case=ONE, *, skill=1.0, seed=7, client="llm", capabilities=None,
     return await exchange.play(case, table), table
 
 
-async def scripted(script, *replies, world=SHOP, **settings):
+async def scripted(script, *replies, world=SHOP, **settings) -> tuple[Transcript, FakeTable]:
     """A call of a scripted client with an agent that gives these replies."""
     clock = settings.pop("clock", lambda: 0.0)
     spent = settings.pop("spent", "0")
@@ -110,16 +121,16 @@ async def scripted(script, *replies, world=SHOP, **settings):
     return await exchange.play(ONE, table), table
 
 
-def lines(transcript):
+def lines(transcript) -> list[tuple[str, str]]:
     return [(e.role, e.message.text) for e in transcript.events if e.kind is EventKind.SAID]
 
 
-def scored(case, transcript):
+def scored(case, transcript) -> Trial:
     status, _ = status_after_play(transcript.outcome)
     return Trial("r", "k", case, "m", 0, 7, status, transcript=transcript)
 
 
-async def scores(case, transcript):
+async def scores(case, transcript) -> dict[str, Score]:
     found = await state().score(scored(case, transcript), FakeTable())
     return {score.name: score for score in found}
 
@@ -267,7 +278,7 @@ async def test_a_failed_call_is_the_outcomes_error_and_a_stop_is_no_run():
 
 
 async def test_a_tool_that_breaks_is_the_worlds_fault_not_the_agents():
-    def broken(world):
+    def broken(world) -> None:
         raise ValueError("oops")
 
     world = World("w", [Table("t", "k")], [Tool("b", broken, effect="read", descriptions={}, parameters={})])
@@ -293,7 +304,7 @@ async def test_a_pair_of_lines_that_circles_is_charged_to_the_side_that_began():
     assert (transcript.outcome.reason, transcript.outcome.detail) == ("repetition_loop", "agent")
 
 
-def client_model(*replies, **settings):
+def client_model(*replies, **settings) -> tuple[Conversation, FakeTable]:
     exchange = Conversation(Settings(**settings), *PROMPTS, world=SHOP)
     agent = Says("agent", "Рада помочь. Всё верно, оформляем?", calling("view_cart"), "Оформила.")
     return exchange, FakeTable(agent, Says("client", *replies))
@@ -315,10 +326,10 @@ async def test_strict_mode_ends_where_the_client_hangs_up():
 
 
 async def test_a_marker_within_a_line_is_no_hang_up():
-    exchange, table = client_model("Напишите ###STOP### и всё", "Пока\n###STOP###")
+    exchange, table = client_model("Напишите ###STOP### и\n###STOP###\nвсё", "Пока\n###STOP###")
     transcript = await exchange.play(ONE, table)
     assert transcript.outcome.reason == "gave_up"
-    assert lines(transcript)[1] == ("client", "Напишите ###STOP### и всё")
+    assert lines(transcript)[1] == ("client", "Напишите ###STOP### и\n###STOP###\nвсё")
     assert lines(transcript)[-1] == ("client", "Пока")
 
 
@@ -339,7 +350,7 @@ async def test_a_client_reply_that_cannot_be_read_twice_is_the_clients_fault():
 
 
 def test_the_play_key_follows_prompts_settings_and_world_but_no_file_names():
-    def spec(text="A", world=SHOP, **settings):
+    def spec(text="A", world=SHOP, **settings) -> JSON:
         return Conversation(Settings(client="rules", **settings), Template(text, "x"), world=world).spec
 
     assert spec() == spec()
@@ -375,33 +386,6 @@ async def test_a_classic_scenario_of_five_variables_is_filled_and_played(goal):
     transcript, _ = await phone(case)
     assert transcript.outcome.reason == "goal_done"
     assert (await scores(case, transcript))["state"].value is True
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        ({"ORDER_GOAL": "[{"}, "ORDER_GOAL is not JSON at character 2"),
-        ({"AMB_LEVEL": 7}, "AMB_LEVEL is '7'"),
-        ({"SEED": -1}, "SEED"),
-        ({"CURRENT_DATE": "2025-06-08 Monday"}, "that day is a Sunday"),
-        ({"CURRENT_DATE": "tomorrow"}, "is no date"),
-    ],
-)
-def test_a_bad_scenario_is_refused_with_its_place_and_name(change, says):
-    item = {"name": "s", "variables": {**CLASSIC, "ORDER_GOAL": "[]", **change}}
-    with pytest.raises(UsageError, match=r"f\.json, scenario 3 \(s\)") as told:
-        scenario_case(item, SHOP, "f.json, scenario 3")
-    assert says in told.value.problem
-
-
-def test_unknown_keys_of_a_scenario_are_refused():
-    with pytest.raises(UsageError, match="variabels"):
-        scenario_case({"name": "s", "variables": {}, "variabels": {}})
-
-
-def test_a_document_without_scenarios_is_refused():
-    with pytest.raises(UsageError, match="no list of scenarios"):
-        scenarios({"cases": []})
 
 
 async def test_a_case_without_a_world_is_a_plain_talk():

@@ -366,8 +366,11 @@ def test_a_body_that_is_not_json_is_malformed_and_kept(raw):
 
 def test_what_is_kept_of_a_bad_body_is_bounded():
     assert len(refused(b"{" + b"x" * 1_000_000, headers=JSON_KIND).raw) == 64 * 1024
-    error = refused(*[b"x" * 10_000] * 100, status=500)
-    assert len(error.raw) == 64 * 1024
+    decoder = fed(*[b"x" * 10_000] * 1000, status=500)
+    assert sum(map(len, decoder._body)) < 1_000_000
+    with pytest.raises(CallError) as caught:
+        decoder.reply(Instants())
+    assert len(caught.value.raw) == 64 * 1024
 
 
 def test_comments_and_padding_are_no_progress_and_chunks_are():

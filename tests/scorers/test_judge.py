@@ -64,6 +64,9 @@ class FakeTable:
     def random(self, name: str) -> Random:
         return random_stream(self.seed, name)
 
+    def unguessable(self, name: str) -> Random:
+        return random_stream(self.seed, name)
+
     def clock(self) -> float:
         return 0.0
 

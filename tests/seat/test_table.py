@@ -55,3 +55,13 @@ async def test_a_random_stream_is_the_same_at_every_play(setting):
     second, _ = setting.table([])
     assert first.random("fence").random() == second.random("fence").random()
     assert first.random("fence").random() != first.random("other").random()
+
+
+async def test_what_must_not_be_foretold_comes_from_the_stores_secret_and_is_found_again(setting):
+    first, _ = setting.table([])
+    drawn = first.unguessable("fence").getrandbits(64)
+    assert drawn != first.random("fence").getrandbits(64)
+    again, _ = setting.table([], held=await setting.restart())
+    other, _ = setting.table([], trial="k2")
+    assert drawn == again.unguessable("fence").getrandbits(64)
+    assert drawn != other.unguessable("fence").getrandbits(64)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import tracemalloc
+from collections.abc import Iterator
 from decimal import Decimal
 
 import msgspec
@@ -14,11 +15,12 @@ from msgspec import structs
 
 from assay.case import Case
 from assay.errors import ErrorClass, UsageError
+from assay.keys import JSON
 from assay.message import Reply, Usage
 from assay.store.export import FORMULA_STARTS, TrialRow, export, export_to, trial_row
 from assay.trial import Outcome, Score, Status, Transcript, Trial
 
-texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
 @st.composite
@@ -45,21 +47,21 @@ def written(trials, to, **options) -> str:
     return out.getvalue()
 
 
-def from_csv(text: str, *, raw: bool) -> list[dict]:
-    """What a reader of the CSV gets, cells back as values."""
-    rows = []
-    for row in csv.DictReader(io.StringIO(text, newline=""), strict=True):
-        found = {}
-        for name, cell in row.items():
-            if not raw and cell.startswith("'") and cell[1:].startswith(FORMULA_STARTS):
-                cell = cell[1:]
-            kind = TrialRow.__annotations__[name]
-            found[name] = cell if "str" in kind and "dict" not in kind else cell and json.loads(cell)
-        rows.append({name: None if value == "" else value for name, value in found.items()})
-    return rows
+def value_of(name: str, cell: str, *, raw: bool) -> JSON:
+    """What a reader makes of a cell."""
+    if not raw and cell.startswith("'") and cell[1:].startswith(FORMULA_STARTS):
+        cell = cell[1:]
+    kind = TrialRow.__annotations__[name]
+    is_text = "str" in kind and "dict" not in kind
+    return None if cell == "" else cell if is_text else json.loads(cell)
 
 
-def blank(rows: list[dict]) -> list[dict]:
+def from_csv(text: str, *, raw: bool) -> list[JSON]:
+    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    return [{name: value_of(name, cell, raw=raw) for name, cell in row.items()} for row in rows]
+
+
+def blank(rows: list[JSON]) -> list[JSON]:
     """CSV cannot tell an empty text from a missing one."""
     return [{name: None if value == "" else value for name, value in row.items()} for row in rows]
 
@@ -150,7 +152,7 @@ def test_memory_stays_constant(sample, tmp_path) -> None:
 
 
 def test_an_export_that_breaks_off_leaves_the_old_file(sample, tmp_path) -> None:
-    def broken():
+    def broken() -> Iterator[Trial]:
         yield sample.trial(sample.done(sample.call()))
         raise ValueError("gone")
 

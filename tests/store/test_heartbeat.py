@@ -1,15 +1,19 @@
 """One writer a run."""
 
+import asyncio
 import os
 import socket
+import sys
 import time
+from contextlib import closing
 
 import pytest
 
 from assay.errors import StoreError, UsageError
-from assay.store import heartbeat
-from assay.store.heartbeat import FRESH_SECONDS, alive
+from assay.store.heartbeat import FRESH_SECONDS, Heartbeats, alive
+from assay.store.schema import connect, migrations, prepare
 from assay.store.sqlite import SqliteStore
+from assay.store.writer import Writer
 from assay.trial import Score, Status
 
 HERE = socket.gethostname()
@@ -61,11 +65,9 @@ async def test_a_run_on_another_host_is_refused_while_its_heartbeat_is_fresh(
 
 
 async def test_a_dead_process_is_replaced_at_once(store, place, sample, opened) -> None:
-    child = os.fork()
-    if not child:
-        os._exit(0)
-    os.waitpid(child, 0)
-    await hold(store, child, HERE, time.time_ns())
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", "")
+    await child.wait()
+    await hold(store, child.pid, HERE, time.time_ns())
     await opens(place, sample, opened)
 
 
@@ -88,16 +90,20 @@ async def test_a_writer_whose_run_was_taken_over_writes_no_more(store, place, sa
     await store.reserve(sample.call("k2", "run-2"))
 
 
-async def test_the_heartbeat_is_renewed_while_nothing_is_written(place, sample, monkeypatch, opened) -> None:
-    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.02)
-    store = opened(place)
-    await store.open_run(sample.run())
-    seen = set()
+async def test_the_heartbeat_is_renewed_while_nothing_is_written(place) -> None:
+    prepare(place, migrations(), create=True)
+    heartbeats = Heartbeats(period=0.02)
+    writer = Writer(place, heartbeats)
+    session = await writer.do(heartbeats.begin)
+    seen: set[int] = set()
     end = time.monotonic() + 10
-    while len(seen) < 3 and time.monotonic() < end:
-        seen.add(store._reader._connection.execute("SELECT beat FROM heartbeats WHERE run = 1").fetchone())
+    with closing(connect(place, write=False)) as connection:
+        while len(seen) < 3 and time.monotonic() < end:
+            seen.add(
+                connection.execute("SELECT beat FROM heartbeats WHERE session = ?", (session,)).fetchone()[0]
+            )
     assert len(seen) == 3
-    await store.close()
+    await writer.close()
 
 
 async def test_closing_gives_every_run_back(place, sample, opened) -> None:

@@ -38,7 +38,8 @@ async def test_a_deleted_run_is_gone_and_the_others_stay(store) -> None:
     assert store.lookup("run-1", "k1") == store.lookup("run-1", "k2") == Held()
     assert store.lookup("run-2", "k2").calls
     tables = ("calls", "settlements", "trials", "scores", "effects")
-    counts = [store._reader._connection.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in tables]
+    count = "SELECT count(*) FROM {}".format
+    counts = [store._reader._connection.execute(count(table)).fetchone()[0] for table in tables]
     assert counts == [2, 1, 1, 1, 1]
 
 

@@ -163,7 +163,7 @@ async def test_of_scores_with_one_name_the_newest_counts(store, sample) -> None:
 
 
 async def test_scores_of_a_trial_that_is_not_recorded_are_refused(store) -> None:
-    with pytest.raises(StoreError, match="runs.db"):
+    with pytest.raises(StoreError, match=r"runs\.db"):
         await store.add_scores("run-1", "nothing", [Score("exact", True)], Status.SCORED, "")
 
 
@@ -318,7 +318,7 @@ async def test_reading_needs_no_writer_and_makes_no_session(store, place, sample
 async def test_a_damaged_record_is_a_store_error_that_names_the_file(store, place, sample) -> None:
     await sample.played(store, "k1")
     await store._writer.do(lambda connection: connection.execute("UPDATE trials SET transcript = x'00'"))
-    with pytest.raises(StoreError, match="runs.db"):
+    with pytest.raises(StoreError, match=r"runs\.db"):
         list(store.trials(Where()))
     await store._writer.do(lambda connection: connection.execute("DELETE FROM bodies"))
     with pytest.raises(StoreError, match="lacks the body"):

@@ -89,31 +89,38 @@ async def test_an_idle_connection_that_the_server_closes_leaves_the_pool(server,
 
 
 async def test_an_idle_connection_on_which_the_server_speaks_unasked_is_closed(server, client, sink):
+    answered = asyncio.Event()
+
     async def handler(peer):
         await peer.request()
         await peer.answer(b"x")
+        await answered.wait()
         await peer.say(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n")
         await peer.closed()
 
     server.handler = handler
     await client.send(server.target(), b"", sink)
+    assert client.idle == 1
+    answered.set()
     while client.connections:
         await asyncio.sleep(0)
     assert client.idle == 0
 
 
-async def test_bytes_after_the_answer_do_not_reach_the_next_request(server, client, make_sink):
+@pytest.mark.parametrize("after", [b"", b"\r\nSSH-2.0"])
+async def test_bytes_after_the_answer_do_not_reach_the_next_request(server, client, make_sink, after):
+    evil = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nx-evil: 1\r\n\r\nevil" + after
+
     async def handler(peer):
         await peer.request()
-        await peer.say(
-            b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nxHTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil"
-        )
+        await peer.say(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx" + evil)
         await peer.closed()
 
     server.handler = handler
     sink = make_sink()
     await client.send(server.target(), b"", sink)
     assert sink.body == b"x"
+    assert b"x-evil" not in sink.headers
     assert client.connections == 0
 
 

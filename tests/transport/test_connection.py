@@ -238,6 +238,21 @@ async def test_content_in_time_keeps_a_long_stream_alive(server, client, sink):
     assert sink.body == b"x" * 12
 
 
+async def test_an_idle_clock_shorter_than_the_wait_for_the_first_byte_is_kept(server, client, sink):
+    async def handler(peer):
+        await peer.request()
+        await asyncio.sleep(0.3)
+        await peer.begin_chunks()
+        await peer.chunk(b"x")
+        await peer.closed()
+
+    server.handler = handler
+    began = time.monotonic()
+    error = await failing(client, server.target(), sink, clocks=Clocks(first_byte=5, idle=0.1))
+    assert error.detail == "idle"
+    assert 0.4 <= time.monotonic() - began < 0.65
+
+
 async def test_a_timer_left_over_from_one_request_does_not_end_the_next(server, client, make_sink):
     async def handler(peer):
         while True:
@@ -274,6 +289,8 @@ async def test_after_the_end_of_the_answer_nothing_is_fed_and_the_connection_is_
         await peer.request()
         await peer.begin_chunks()
         await peer.chunk(b"text END")
+        while not sink.feeds:
+            await asyncio.sleep(0)
         await peer.chunk(b"more")
         await peer.chunk(b"")
         await peer.closed()

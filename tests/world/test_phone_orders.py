@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from assay.keys import JSON
 from assay.loading.tasks import BUILT_IN
 from assay.loading.worlds import read_world
 from assay.world.tools import error_code
@@ -18,19 +19,22 @@ def world():
     return read_world(FOLDER / "world.yaml")
 
 
+class Shop:
+    """Calls tools on an overlay of its own."""
+
+    def __init__(self, world) -> None:
+        self.world, self.overlay = world, world.open({"CURRENT_DATE": "2025-06-08"})
+
+    def __call__(self, tool, **arguments) -> JSON:
+        return self.world.call(self.overlay, tool, json.dumps(arguments), "c1")
+
+
 @pytest.fixture
 def shop(world):
-    """Calls tools on an overlay of its own."""
-    overlay = world.open({"CURRENT_DATE": "2025-06-08"})
-
-    def call(tool, **arguments):
-        return world.call(overlay, tool, json.dumps(arguments), "c1")
-
-    call.overlay = overlay
-    return call
+    return Shop(world)
 
 
-def code(value):
+def code(value) -> str | None:
     return error_code(value)
 
 
@@ -158,7 +162,7 @@ def test_a_reorder_is_called_in_by_a_customer_whose_history_fits(world):
     assert facts["PURCHASE_HISTORY"] == "Ранее заказывал: Филе куриное (3 р.)"
 
 
-def wanted(world, phone, **item):
+def wanted(world, phone, **item) -> JSON:
     expected = world.expected({"CUSTOMER_PHONE": phone, "ORDER_GOAL": [{"qty": 2, **item}]})
     if "not_applicable" in expected:
         return None

@@ -96,7 +96,7 @@ def _exit_code(error: BaseException) -> int:
         _complain_of_usage(error)
         return USAGE
     if isinstance(error, AssayError):
-        _complain(str(error), _REMEDIES.get(type(error), "see the message; --debug shows where"))
+        complain(str(error), _REMEDIES.get(type(error), "see the message; --debug shows where"))
         return CANNOT_TELL
     traceback.print_exception(error)
     click.echo("error: this is a fault of assay itself; please report it with the lines above", err=True)
@@ -111,9 +111,9 @@ _REMEDIES: dict[type[AssayError], str] = {
 
 def _complain_of_usage(error: UsageError | click.ClickException) -> None:
     if isinstance(error, UsageError):
-        _complain(error.problem, error.fix, error.excerpt)
+        complain(error.problem, error.fix, error.excerpt)
     else:
-        _complain(error.format_message().rstrip("."), _usage_fix(error))
+        complain(error.format_message().rstrip("."), _usage_fix(error))
 
 
 def _usage_fix(error: click.ClickException) -> str:
@@ -122,7 +122,7 @@ def _usage_fix(error: click.ClickException) -> str:
     return f"see {path} --help"
 
 
-def _complain(problem: str, fix: str, excerpt: str | None = None) -> None:
+def complain(problem: str, fix: str, excerpt: str | None = None) -> None:
     """An error as one block: what is wrong, where, and the remedy."""
     click.echo(click.style("error: ", fg="red", bold=True) + problem, err=True)
     if excerpt:

@@ -25,9 +25,9 @@ def exit_code(run: Run, summary: Summary, max_failed: float) -> int:
 
 def headline_table(summary: Summary) -> str:
     """One row a model: headline, other scores, failures, times, tokens, cost."""
-    names = [name for name in _scores(summary) if name != summary.headline][:3]
+    names = [name for name in _scores(summary) if name != summary.headline][:6]
     head = ["", summary.headline, *names, "failed", "p50 / p95", "TTFT p50", "tokens in/out", "cost"]
-    return looks.table(head, [_row(each, names) for each in summary.models])
+    return looks.fitted(head, [_row(each, names) for each in summary.models])
 
 
 def _scores(summary: Summary) -> list[str]:
@@ -96,7 +96,7 @@ def load_table(summary: Summary) -> str:
                     looks.seconds(load.lag.p99.value) if load.lag else "closed",
                 ]
             )
-    return looks.table(head, rows) if rows else ""
+    return looks.fitted(head, rows) if rows else ""
 
 
 def show(run: Run, summary: Summary, comparisons: list[str]) -> None:

@@ -53,7 +53,7 @@ def play(
     if as_json:
         click.echo(msgspec.json.encode(result.summary))
     elif not quiet:
-        outcome.show(result.run, result.summary, _comparisons(result))
+        outcome.show(result.run, result.summary, comparisons(result))
         next_steps(result)
     return result, outcome.exit_code(result.run, result.summary, plan.max_failed)
 
@@ -62,7 +62,7 @@ async def _run(
     plan: Plan, store: str, run_id: str | None, watchers: Sequence[Watcher], on_bound: object
 ) -> Result:
     stop = Stop()
-    with _signals(stop):
+    with signals(stop):
         return await run(
             plan,
             store=store,
@@ -74,7 +74,7 @@ async def _run(
 
 
 @contextmanager
-def _signals(stop: Stop) -> Iterator[None]:
+def signals(stop: Stop) -> Iterator[None]:
     """SIGINT and SIGTERM tell the run to stop; a second one cancels what is in flight."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
@@ -108,7 +108,7 @@ def announce(bound: Bound, store: str) -> None:
         click.echo(click.style(f"warning: {warning}", fg="yellow"), err=True)
 
 
-def _comparisons(result: Result) -> list[str]:
+def comparisons(result: Result) -> list[str]:
     """One sentence for each pair of models of the run."""
     if len(result.run.models) < 2:
         return []

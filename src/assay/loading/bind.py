@@ -15,6 +15,7 @@ from msgspec import structs
 from assay import __version__
 from assay.emulator.choice import Choice, mix_of
 from assay.emulator.index import Index, entry
+from assay.emulator.ledger import Ledger
 from assay.emulator.pace import Timing
 from assay.emulator.server import Emulator
 from assay.errors import UsageError
@@ -31,7 +32,7 @@ from assay.message import Sampling
 from assay.plan import Bound, ModelChoice, Plan, Scored
 from assay.ports import Fetch, Model, Run
 from assay.prices import PriceTable
-from assay.schedule import Poisson
+from assay.schedule import Closed, Poisson
 from assay.seat.budget import Budget
 from assay.seat.endpoint import Breaker, Endpoint
 from assay.seat.place import Place
@@ -99,8 +100,8 @@ async def bound(
         fetch = guarded_fetch(environment)
         stack.push_async_callback(fetch.close)
         task, folder = load_task(plan, environment, fetch)
-        emulator = await _emulator(plan, task, stack) if _embeds(plan) else None
-        shelf = ModelShelf(environment, stack, plan.timeouts, emulator.url if emulator else None)
+        server = await stack.enter_async_context(emulator(plan, task)) if _embeds(plan) else None
+        shelf = ModelShelf(environment, stack, plan.timeouts, server.url if server else None)
         binder = _Binder(plan, task, folder.form.sampling, shelf)
         places = {qualified(model.name): binder.seats(model) for model in plan.models}
         scorers = tuple(Scored(scorer, binder.judges(scorer.seats)) for scorer in task.scorers)
@@ -125,6 +126,33 @@ async def bound(
         yield draft
 
 
+@asynccontextmanager
+async def bound_to_score(plan: Plan, run: Run, environment: Environment) -> AsyncIterator[Bound]:
+    """A stored run bound for its scorers alone: no candidate is made, so that none can be called."""
+    plan = structs.replace(plan, models=())
+    async with AsyncExitStack() as stack:
+        fetch = guarded_fetch(environment)
+        stack.push_async_callback(fetch.close)
+        task, folder = load_task(plan, environment, fetch)
+        server = await stack.enter_async_context(emulator(plan, task)) if _embeds(plan) else None
+        shelf = ModelShelf(environment, stack, plan.timeouts, server.url if server else None)
+        binder = _Binder(plan, task, folder.form.sampling, shelf)
+        scorers = tuple(Scored(scorer, binder.judges(scorer.seats)) for scorer in task.scorers)
+        await binder.check()
+        yield Bound(
+            plan=plan,
+            run=run,
+            task=task,
+            exchange=task.exchange,
+            schedule=Closed(plan.schedule.slots),
+            places={},
+            scorers=scorers,
+            headline=run.headline,
+            budget=Budget(plan.budget),
+            warnings=tuple(binder.warnings),
+        )
+
+
 def _run(plan: Plan, task: LoadedTask, models: tuple[str, ...], run_id: str | None) -> Run:
     return Run(
         id=run_id or new_run_id(),
@@ -146,15 +174,15 @@ def _embeds(plan: Plan) -> bool:
     return any(c.name.startswith("emulated/") and c.base_url is None for c in choices)
 
 
-async def _emulator(plan: Plan, task: LoadedTask, stack: AsyncExitStack) -> Emulator:
-    """The embedded emulator, which knows this task's answers by their prompts."""
+def emulator(plan: Plan, task: LoadedTask, *, port: int = 0, ledger: Ledger | None = None) -> Emulator:
+    """An emulator, not yet started, that knows this task's answers by their prompts."""
     settings = plan.emulator
     index = Index()
     for case in task:
         index.add(entry(task.exchange.opening(case), case.target, case.schema))
     timing = Timing(ttft_s=settings.ttft_ms / 1e3, itl_s=settings.itl_ms / 1e3, spread=settings.spread)
     choice = Choice(mix=mix_of(settings.mix), seed=plan.seed)
-    return await stack.enter_async_context(Emulator(index, timing=timing, choice=choice))
+    return Emulator(index, timing=timing, choice=choice, ledger=ledger, port=port)
 
 
 def read_prices(path: Path) -> PriceTable:

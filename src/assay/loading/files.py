@@ -33,10 +33,11 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as bad:
         raise UsageError(f"{path}: not UTF-8 at byte {bad.start}", fix="save the file as UTF-8") from None
     except OSError as failure:
-        raise _unreadable(path, failure) from None
+        raise unreadable(path, failure) from None
 
 
-def _unreadable(path: Path, failure: OSError) -> UsageError:
+def unreadable(path: Path, failure: OSError) -> UsageError:
+    """Why a file cannot be read, with the name that was probably meant."""
     if isinstance(failure, FileNotFoundError):
         here = path.parent if path.parent.is_dir() else Path()
         near = meant(path.name, (entry.name for entry in here.iterdir()))
@@ -120,7 +121,7 @@ def read_rows(path: Path) -> Iterator[tuple[int, int, dict[str, JSON]]]:
                     yield number, offset, parse_row(raw, f"{path}, line {number}")
                 offset += len(raw)
     except OSError as failure:
-        raise _unreadable(path, failure) from None
+        raise unreadable(path, failure) from None
 
 
 def parse_row(raw: bytes, where: str) -> dict[str, JSON]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import convert, structs, to_builtins
@@ -9,6 +10,7 @@ from msgspec import convert, structs, to_builtins
 from assay.errors import UsageError
 from assay.keys import JSON
 from assay.loading import files
+from assay.loading.tasks import find_task
 from assay.plan import ModelChoice, Plan
 from assay.schedule import Closed
 
@@ -93,3 +95,17 @@ def plan_json(plan: Plan) -> JSON:
 def stored_plan(value: JSON) -> Plan:
     """The plan of a stored run."""
     return convert(value, Plan, strict=False)
+
+
+def plan_to_score(plan: Plan, scorers: Sequence[JSON], judge: ModelChoice | None) -> Plan:
+    """The plan with other scorers, or another judge. A scorer's bare name has the settings that the
+    plan or its task gives it.
+    """
+    if scorers:
+        known = [*(plan.scorers or ()), *find_task(plan.task).form.scorers]
+        settled = {name: each for each in reversed(known) if isinstance(each, dict) for name in each}
+        chosen = tuple(settled.get(s, s) if isinstance(s, str) else s for s in scorers)
+        plan = structs.replace(plan, scorers=chosen)
+    if judge is not None:
+        plan = structs.replace(plan, cast={**plan.cast, "judge": judge})
+    return plan

@@ -120,7 +120,7 @@ class Judge(Struct, frozen=True):
             return self._unscored("there is no line to judge", {})
         language = self.language or _text(trial.case.facts.get("LANGUAGE")) or self.rubric.language
         data, cut = evidence(trial, reference=self.reference)
-        shown, nonces = as_data(data), table.random("judge.fence")
+        shown, nonces = as_data(data), table.unguessable("judge.fence")
         seeds = table.random("judge.seed")
         given = []
         for repeat in range(self.repeats):

@@ -60,6 +60,9 @@ class TrialTable:
     def random(self, name: str) -> Random:
         return random_stream(self.seed, name)
 
+    def unguessable(self, name: str) -> Random:
+        return random_stream(int(self._play.store.secret, 16), self.trial, name)
+
     def clock(self) -> float:
         return self._play.clock()
 

@@ -57,7 +57,8 @@ class Said(Struct, frozen=True):
 class Client(Protocol):
     """Answers the spoken lines so far; never sees a tool call."""
 
-    async def answer(self, lines: Sequence[Spoken], again: bool) -> Said:  # noqa: FBT001  # the second try is data here
+    async def answer(self, lines: Sequence[Spoken], again: bool) -> Said:
+        """`again` says that the answer before this one could not be used."""
         ...
 
 
@@ -69,6 +70,7 @@ class RulesClient:
         self._seed = seed
 
     async def answer(self, lines: Sequence[Spoken], again: bool) -> Said:
+        del again  # the rules would say the same
         move = next_move(self._brief, [Line(line.side, line.text) for line in lines], self._seed)
         return Said(move.say, move.reason)
 
@@ -80,6 +82,7 @@ class ScriptedClient:
         self._script = script
 
     async def answer(self, lines: Sequence[Spoken], again: bool) -> Said:
+        del again
         turn = sum(line.side == "client" for line in lines)
         if turn >= len(self._script):
             return Said("", "gave_up")
@@ -89,7 +92,8 @@ class ScriptedClient:
 
 class ModelClient:
     """A model in the client's seat: a structured reply where its wire has schemas, else text with
-    the tool `hang_up`, else text with a marker as its whole last line."""
+    the tool `hang_up`, else text with a marker as its whole last line.
+    """
 
     def __init__(self, seat: Seat, system: str, language: str, words: Phrases) -> None:
         self._seat = seat

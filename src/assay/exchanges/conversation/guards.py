@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from typing import Literal
@@ -44,7 +45,7 @@ def only_farewell(line: Spoken, words: Phrases) -> bool:
 def farewell_loop(lines: Sequence[Spoken], words: Phrases) -> bool:
     """Two consecutive exchanges, four lines by turns, that are all good-byes."""
     last = lines[-4:]
-    turns = all(a.side != b.side for a, b in zip(last, last[1:], strict=False))
+    turns = all(a.side != b.side for a, b in itertools.pairwise(last))
     return len(last) == 4 and turns and all(only_farewell(line, words) for line in last)
 
 

@@ -33,7 +33,7 @@ MAX_LINE = 16 * 1024
 """Characters of a line that are delivered; more is cut."""
 
 
-class _Ended(Exception):  # noqa: N818  # it says what happened; it is control flow within this module
+class _Ended(Exception):
     """The conversation ends here."""
 
     def __init__(self, reason: EndReason, detail: str = "") -> None:
@@ -94,11 +94,19 @@ class Play:
 
     async def _client_turn(self) -> None:
         said = await self._client_line()
+        heard = [*self.lines, Spoken("client", said.text)]
+        premature = said.reason is not None and asked_and_affirmed(heard, self.words)
         if said.text:
             self.messages.append(say("user", said.text[:MAX_LINE]))
-            self._deliver("client", said.text, said.call, check=said.reason is None)
-        if said.reason is not None:
-            await self._hung_up(said)
+            tag = "premature_hangup" if premature else None
+            data = None if said.reason is None else {"hang_up": said.reason, "tag": tag}
+            self._deliver("client", said.text, said.call, check=said.reason is None, data=data)
+        if said.reason is None:
+            return
+        self._check_clock()
+        if premature and self.settings.closing_turn:
+            await self._closing_turn()
+        raise _Ended(said.reason)
 
     async def _client_line(self) -> Said:
         """The client's line; an unusable one is asked for once more and stays in the record."""
@@ -113,18 +121,13 @@ class Play:
             raise _Ended("client_fault", said.fault)
         return said
 
-    async def _hung_up(self, said: Said) -> None:
-        """Ends by the client; one who hung up while confirming leaves the agent one turn to act."""
-        reason: EndReason = said.reason or "gave_up"
-        if self.settings.closing_turn and said.text and asked_and_affirmed(self.lines, self.words):
-            data = {"tag": "premature_hangup", "reason": reason}
-            self._show(Event(EventKind.EFFECT, "client", call=said.call, data=data))
-            try:
-                await self._agent_turn()
-            except _Ended as ended:
-                if ended.outcome.reason not in ("agent_ended", "max_turns", "farewell_loop"):
-                    raise
-        raise _Ended(reason)
+    async def _closing_turn(self) -> None:
+        """A client who hung up while confirming leaves the agent one turn to act on the yes."""
+        try:
+            await self._agent_turn()
+        except _Ended as ended:
+            if ended.outcome.reason not in ("agent_ended", "max_turns", "farewell_loop"):
+                raise
 
     async def _agent_turn(self) -> None:
         """The agent works with its tools until it has said its line."""
@@ -149,7 +152,8 @@ class Play:
             for call in reply.tool_calls:
                 self._carry_out(call, reply.call)
             ended = self.overlay is not None and self.overlay.ended is not None
-            self._check_limits(began)
+            self._check_clock(began)
+            self._check_counts()
             if ended or not reply.tool_calls:
                 break
         self._say_agent(held, reply.call, worked=calls > 0, last=ended)
@@ -182,14 +186,17 @@ class Play:
         *,
         worked: bool = False,
         check: bool = True,
+        data: JSON = None,
     ) -> None:
         """A line reaches the other side; then the limits and the loop guards have their say."""
         text = text[:MAX_LINE]
         self.lines.append(Spoken(side, text, worked))
-        self._show(Event(EventKind.SAID, side, say("assistant" if side == "agent" else "user", text), call))
+        message = say("assistant" if side == "agent" else "user", text)
+        self._show(Event(EventKind.SAID, side, message, call, data=data))
         if not check:
             return
-        self._check_limits(None)
+        self._check_clock()
+        self._check_counts()
         if farewell_loop(self.lines, self.words):
             raise _Ended("farewell_loop")
         looping = repetition_loop(self.lines, self.words)
@@ -198,8 +205,8 @@ class Play:
         if len(self.lines) >= self.settings.limits.max_turns:
             raise _Ended("max_turns")
 
-    def _check_limits(self, began: float | None) -> None:
-        """Timeout, then cost, then the counts; `began` is when the agent's turn did."""
+    def _check_clock(self, began: float | None = None) -> None:
+        """Timeout, then cost; `began` is when the agent's turn did."""
         limits, now = self.settings.limits, self.table.clock()
         if now > limits.timeout_s:
             raise _Ended("timeout")
@@ -207,6 +214,9 @@ class Play:
             raise _Ended("turn_timeout")
         if limits.max_cost_usd is not None and float(self.table.spent) >= limits.max_cost_usd:
             raise _Ended("cost_limit")
+
+    def _check_counts(self) -> None:
+        limits = self.settings.limits
         if self.overlay is not None and self.overlay.errors > limits.max_tool_errors:
             raise _Ended("tool_error_limit")
         if len(self.messages) > limits.max_messages:

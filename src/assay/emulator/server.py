@@ -1,0 +1,278 @@
+"""The emulator: a deterministic server on loopback that speaks model wires and keeps the truth."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from types import TracebackType
+from typing import Self
+from urllib.parse import parse_qs, unquote
+
+import msgspec
+from msgspec import structs
+
+from assay.emulator.behaviour import Answer, Behaviour
+from assay.emulator.choice import Choice
+from assay.emulator.connection import Connection, HttpRequest, Planned
+from assay.emulator.delivery import JSON_TYPE, Delivery, Ready, plain
+from assay.emulator.faults import OK, Chosen
+from assay.emulator.index import Index, digest_of
+from assay.emulator.ledger import Ledger, Record
+from assay.emulator.openai import OpenAIChat
+from assay.emulator.pace import Pace, Timing
+from assay.emulator.registry import LISTED, NAMES, behaviour_for
+from assay.emulator.wire import (
+    TOKEN_LENGTH,
+    Identity,
+    Refusal,
+    Tokens,
+    Wire,
+    input_tokens,
+    output_tokens,
+)
+from assay.errors import UsageError
+from assay.keys import JSON
+from assay.message import Finish
+
+LOOPBACK = "127.0.0.1"
+NDJSON_TYPE = b"application/x-ndjson"
+
+
+class Emulator:
+    """Serves on loopback from `start` to `stop`, or as an async context manager.
+
+    The same requests under the same index, timing and choice of faults get the same bytes (but for
+    the wall-clock second in them), whatever their order. `port` 0 takes a free one.
+    """
+
+    def __init__(
+        self,
+        index: Index | None = None,
+        *,
+        timing: Timing | None = None,
+        choice: Choice | None = None,
+        ledger: Ledger | None = None,
+        port: int = 0,
+    ) -> None:
+        self.index = Index() if index is None else index
+        self.timing = Timing() if timing is None else timing
+        self.choice = Choice() if choice is None else choice
+        self._ledger = Ledger() if ledger is None else ledger
+        self._port = port
+        self._wires: dict[str, Wire] = {wire.path: wire for wire in (OpenAIChat(),)}
+        self._behaviours: dict[str, Behaviour] = {}
+        self._connections: set[Connection] = set()
+        self._accepted = 0
+        self._server: asyncio.Server | None = None
+        self._pace: Pace | None = None
+        self._empty = asyncio.Event()
+
+    @property
+    def ledger(self) -> Ledger:
+        return self._ledger
+
+    @property
+    def pace(self) -> Pace:
+        if self._pace is None:
+            raise RuntimeError("the emulator has not been started")
+        return self._pace
+
+    @property
+    def root(self) -> str:
+        """The address under which /ledger, /stats and /reset lie as well: http://host:port."""
+        return f"http://{LOOPBACK}:{self._port}"
+
+    @property
+    def url(self) -> str:
+        """The base URL for a client of the OpenAI wire."""
+        return self.root + "/v1"
+
+    async def start(self) -> str:
+        """Listens; returns the base URL. Raises UsageError where the port is taken."""
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(
+                lambda: Connection(self), LOOPBACK, self._port, backlog=4096
+            )
+        except (OSError, OverflowError) as problem:
+            raise UsageError(
+                f"the emulator cannot listen on port {self._port}: {problem}",
+                fix="choose another port, or 0 for a free one",
+            ) from problem
+        self._pace = Pace(loop)
+        self._port = self._server.sockets[0].getsockname()[1]
+        return self.url
+
+    async def stop(self) -> None:
+        """Stops listening, drops every client, closes the ledger's file."""
+        if self._server is None:
+            return
+        self._server.close()
+        for connection in tuple(self._connections):
+            connection.abort()
+        if self._connections:
+            self._empty.clear()
+            await self._empty.wait()
+        await self._server.wait_closed()
+        self._server = None
+        self.pace.close()
+        self._ledger.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def joined(self, connection: Connection) -> int:
+        self._connections.add(connection)
+        self._accepted += 1
+        return self._accepted
+
+    def left(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        if not self._connections:
+            self._empty.set()
+
+    def handle(self, request: HttpRequest) -> Planned:
+        """What a request gets."""
+        target, _, query = request.target.partition("?")
+        fault, path = _direct(target)
+        wire = self._wires.get(path)
+        if wire is None:
+            return Planned(self._page(request, path, query))
+        if request.method != "POST":
+            return Planned(plain(405, wire.error(405, "method_not_allowed", "POST is needed here.")))
+        header = request.headers.get(b"x-fault")
+        return self._chat(wire, request, fault if header is None else header.decode("latin-1"))
+
+    def _chat(self, wire: Wire, request: HttpRequest, direct: str | None) -> Planned:
+        digest = hashlib.sha256(request.body).hexdigest()[:32]
+        attempt = self._ledger.attempt(digest)
+        try:
+            heard = wire.read(request.body)
+            asked = heard.asked
+            behaviour = self._behaviour(asked.model)
+            prompt = digest_of(asked.messages)
+            chosen = self._chosen(direct, asked.model, prompt, digest, attempt)
+            if not chosen.fault.applies(stream=heard.stream):
+                chosen = OK
+            answer = _limited(behaviour.answer(asked), asked.max_tokens)
+        except Refusal as refusal:
+            body = wire.error(refusal.status, refusal.code, refusal.message)
+            delivery = plain(refusal.status, body)
+            return Planned(delivery, self._refused(request, digest, attempt, delivery))
+        tokens = Tokens(input_tokens(asked.messages, asked.tools), output_tokens(answer))
+        identity = Identity(f"chatcmpl-{digest[:20]}-{attempt}", int(time.time()))
+        factor = self.timing.factor(prompt, asked.seed)
+        ready = Ready(wire, heard, answer, tokens, identity=identity, timing=self.timing, factor=factor)
+        delivery = chosen.deliver(ready)
+        record = Record(
+            n=self._ledger.next_number,
+            conn=request.conn,
+            arrived=request.arrived,
+            request=digest,
+            prompt=prompt,
+            model=asked.model,
+            attempt=attempt,
+            fault=chosen.text,
+            stream=heard.stream,
+            status=delivery.status,
+            input=tokens.input,
+            output=tokens.output,
+            may_bill=chosen.fault.billed,
+            text=answer.text,
+            truth=answer.truth,
+        )
+        self._ledger.add(record)
+        return Planned(delivery, record)
+
+    def _refused(self, request: HttpRequest, digest: str, attempt: int, delivery: Delivery) -> Record:
+        record = Record(
+            n=self._ledger.next_number,
+            conn=request.conn,
+            arrived=request.arrived,
+            request=digest,
+            prompt="",
+            model="",
+            attempt=attempt,
+            fault="refused",
+            stream=False,
+            status=delivery.status,
+        )
+        self._ledger.add(record)
+        return record
+
+    def _behaviour(self, model: str) -> Behaviour:
+        """The behaviour of a model, made once. Raises Refusal for a name that nothing stands for."""
+        known = self._behaviours.get(model)
+        if known is None:
+            known = behaviour_for(model, self.index)
+            if known is None:
+                message = f"The model {model[:80]!r} does not exist; there are {NAMES}."
+                raise Refusal(404, "model_not_found", message)
+            if len(self._behaviours) < 1000:
+                self._behaviours[model] = known
+        return known
+
+    def _chosen(self, direct: str | None, model: str, prompt: str, request: str, attempt: int) -> Chosen:
+        try:
+            return self.choice.pick(direct, model, prompt, request, attempt)
+        except UsageError as problem:
+            raise Refusal(400, "unknown_fault", f"{problem.problem}; {problem.fix}") from problem
+
+    def _page(self, request: HttpRequest, path: str, query: str) -> Delivery:
+        """The answers that are no chat: models, ledger, counts, reset."""
+        if path == "/models" or path.startswith("/models/"):
+            return self._models(unquote(path[len("/models/") :]))
+        if path == "/ledger":
+            return self._show_ledger(query)
+        if path == "/stats":
+            return _json(200, {**self._ledger.stats(), "connections": len(self._connections)})
+        if path == "/reset" and request.method == "POST":
+            self._ledger.reset()
+            return _json(200, {"reset": True})
+        message = f"Nothing is at {request.method[:10]} {path[:80]}."
+        return plain(404, self._wires[OpenAIChat.path].error(404, "not_found", message))
+
+    def _models(self, name: str) -> Delivery:
+        if not name:
+            return _json(200, {"object": "list", "data": [_model(each) for each in LISTED]})
+        if behaviour_for(name, self.index) is not None:
+            return _json(200, _model(name))
+        message = f"The model {name[:80]!r} does not exist; there are {NAMES}."
+        return plain(404, self._wires[OpenAIChat.path].error(404, "model_not_found", message))
+
+    def _show_ledger(self, query: str) -> Delivery:
+        since = parse_qs(query).get("since", ["0"])[-1]
+        if not (since.isascii() and since.isdigit() and len(since) < 16):
+            return _json(400, {"error": {"message": "since: the number of a record is needed"}})
+        return plain(200, b"".join(self._ledger.lines(int(since))), kind=NDJSON_TYPE)
+
+
+def _direct(path: str) -> tuple[str | None, str]:
+    """The fault that a path asks for (/f/NAME/v1/...), and the path without it and without /v1."""
+    fault = None
+    if path.startswith("/f/"):
+        fault, _, path = path[3:].partition("/")
+        fault, path = unquote(fault), "/" + path
+    return fault, path.removeprefix("/v1") if path.startswith("/v1/") else path
+
+
+def _json(status: int, value: JSON) -> Delivery:
+    return plain(status, msgspec.json.encode(value), kind=JSON_TYPE)
+
+
+def _model(name: str) -> JSON:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "assay-emulator"}
+
+
+def _limited(answer: Answer, max_tokens: int | None) -> Answer:
+    """The answer cut to `max_tokens` tokens, if that is fewer; calls are never cut."""
+    if max_tokens is None or len(answer.text) <= max_tokens * TOKEN_LENGTH or answer.tool_calls:
+        return answer
+    return structs.replace(answer, text=answer.text[: max_tokens * TOKEN_LENGTH], finish=Finish.LENGTH)

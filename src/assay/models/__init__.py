@@ -1,0 +1,1 @@
+"""Models: each module speaks one wire."""

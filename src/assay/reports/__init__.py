@@ -1,0 +1,1 @@
+"""Pure functions from stored trials to figures: summaries and comparisons, as data."""

@@ -1,0 +1,1 @@
+"""Numbers in, numbers out: distributions, intervals, paired tests, quantiles. Knows no trial."""

@@ -1,0 +1,1 @@
+"""The append-only record of runs, calls, trials and scores in one SQLite file, and its exports."""

@@ -1,0 +1,285 @@
+"""Reading the store: on connections of its own that never write, trials a page at a time."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct, structs
+
+from assay.errors import StoreError
+from assay.keys import JSON
+from assay.ports import Effect, Held, Run, Where
+from assay.store.encoding import (
+    CALL_COLUMNS,
+    Found,
+    call_of,
+    case_of,
+    json_of,
+    names_of,
+    score_of,
+    transcript_of,
+)
+from assay.store.heartbeat import alive
+from assay.store.schema import connect
+from assay.trial import Call, Score, Status, Trial
+
+PAGE = 32
+"""Trials read in one transaction: a slow listener never holds the write-ahead log back."""
+
+_TRIALS = (
+    "SELECT t.id, t.run, (SELECT id FROM runs WHERE number = t.run), t.key, k.body, t.model,"
+    " t.repeat, t.seed, t.status, t.detail, t.phase, t.due, t.started, t.ended, t.wall, t.messages,"
+    " t.transcript, t.final"
+    " FROM trials t JOIN cases k ON k.hash = t.case_hash"
+)
+_CALLS = (
+    f"SELECT {CALL_COLUMNS}, (SELECT id FROM runs WHERE number = c.run)"  # noqa: S608  constants only
+    " FROM calls c LEFT JOIN settlements s ON s.call = c.id"
+)
+_EFFECTS = (
+    "SELECT (SELECT id FROM runs WHERE number = e.run), trial, name, key, settled, outcome FROM effects e"
+)
+_RUNS = (
+    "SELECT r.id, r.plan, r.task, r.fingerprint, r.headline, r.models, r.planned, r.seed, r.wall, r.version,"
+    " r.state, r.stop, r.ended, h.pid, h.host, h.beat FROM runs r LEFT JOIN heartbeats h ON h.run = r.number"
+)
+
+
+class Spent(Struct, frozen=True):
+    """What a run's live calls have used, in tokens and dollars.
+
+    `unknown` calls were in flight at a kill and `unpriced` ones have no known cost: `cost` leaves
+    both out, so it is a lower bound where either is not 0.
+    """
+
+    calls: int
+    failed: int
+    unknown: int
+    unpriced: int
+    input: int
+    output: int
+    cost: Decimal
+
+
+class Reader:
+    """One read-only connection."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection = connect(path, write=False)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        try:
+            yield self._connection
+        except (sqlite3.Error, msgspec.MsgspecError, zlib.error, ValueError) as error:
+            raise StoreError(f"the store {self._path} cannot be read: {error}") from error
+
+    def _found(self) -> Found:
+        def fetch(name: bytes) -> bytes:
+            row = self._connection.execute("SELECT body FROM bodies WHERE hash = ?", (name,)).fetchone()
+            if row is None:
+                raise StoreError(f"the store {self._path} is damaged: it lacks the body {name.hex()}")
+            return bytes(row[0])
+
+        return Found(fetch)
+
+    def meta(self, name: str) -> str:
+        with self._reading() as connection:
+            return str(connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()[0])
+
+    def number(self, run: str) -> int | None:
+        """The number that stands for a run in the tables."""
+        with self._reading() as connection:
+            row = connection.execute("SELECT number FROM runs WHERE id = ?", (run,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def runs(self) -> list[Run]:
+        """All runs, newest first; one whose process is gone is interrupted."""
+        with self._reading() as connection:
+            return [_run(row) for row in connection.execute(f"{_RUNS} ORDER BY r.number DESC")]
+
+    def status(self, run: int, key: str) -> Status | None:
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT status FROM trials WHERE key = ? AND run = ?", (key, run)
+            ).fetchone()
+        return None if row is None else Status(row[0])
+
+    def statuses(self, run: int) -> dict[str, Status]:
+        """The status of every recorded trial of a run, by key."""
+        with self._reading() as connection:
+            rows = connection.execute("SELECT key, status FROM trials WHERE run = ?", (run,))
+            return {key: Status(status) for key, status in rows}
+
+    def unfinished(self, run: int) -> frozenset[str]:
+        """The keys under which a run has calls or effects, but no scored trial."""
+        scored = "SELECT 1 FROM trials t WHERE t.key = x.trial AND t.run = x.run AND t.status = 'scored'"
+        query = " UNION ".join(
+            f"SELECT trial FROM {table} x WHERE run = ?1 AND NOT EXISTS ({scored})"  # noqa: S608  constants only
+            for table in ("calls", "effects")
+        )
+        with self._reading() as connection:
+            return frozenset(row[0] for row in connection.execute(query, (run,)))
+
+    def call_numbers(self, run: int, trial: str) -> dict[str, int]:
+        """The recorded attempts at a trial: row by call id."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT role, ordinal, attempt, id FROM calls WHERE trial = ? AND run = ?", (trial, run)
+            )
+            return {f"{role}.{ordinal}.{attempt}": number for role, ordinal, attempt, number in rows}
+
+    def held(self, run: int, key: str) -> Held:
+        """What this run has recorded of a play key, oldest first."""
+        with self._reading() as connection:
+            effects = connection.execute(f"{_EFFECTS} WHERE trial = ? AND run = ? ORDER BY e.id", (key, run))
+            return Held(
+                tuple(self._calls("c.trial = ? AND c.run = ? ORDER BY +c.id", (key, run), self._found())),
+                tuple(_effect(row) for row in effects),
+            )
+
+    def cached(self, run: int, key: str) -> Held:
+        """The successes that other runs have recorded of a play key, newest run first."""
+        where = "c.trial = ? AND c.run <> ? AND s.state = 'done' ORDER BY c.run DESC, +c.id"
+        with self._reading() as connection:
+            effects = connection.execute(
+                f"{_EFFECTS} WHERE trial = ? AND run <> ? AND settled ORDER BY e.run DESC, e.id", (key, run)
+            )
+            found = [effect for row in effects if (effect := _effect(row)).error is None]
+            return Held(tuple(self._calls(where, (key, run), self._found())), tuple(found))
+
+    def spent(self, run: int) -> Spent:
+        query = (
+            "SELECT s.state, s.cost, count(*), total(s.input), total(s.output) FROM calls c"
+            " LEFT JOIN settlements s ON s.call = c.id WHERE c.run = ? AND c.origin = 'live' GROUP BY 1, 2"
+        )
+        counts = {"done": 0, "failed": 0, None: 0}
+        unpriced = tokens_in = tokens_out = 0
+        cost = Decimal(0)
+        with self._reading() as connection:
+            for state, price, calls, read, written in connection.execute(query, (run,)):
+                counts[state] += calls
+                tokens_in += int(read)
+                tokens_out += int(written)
+                if price is not None:
+                    cost += Decimal(price) * calls
+                elif state is not None:
+                    unpriced += calls
+        total = sum(counts.values())
+        return Spent(total, counts["failed"], counts[None], unpriced, tokens_in, tokens_out, cost)
+
+    def trials(self, where: Where) -> Iterator[Trial]:
+        """The trials recorded by now, in the order of their recording."""
+        conditions, values = self._conditions(where)
+        with self._reading() as connection:
+            last = connection.execute("SELECT max(id) FROM trials").fetchone()[0]
+        query = f"{_TRIALS} WHERE t.id > ? AND t.id <= ?{conditions} ORDER BY t.id LIMIT {PAGE}"
+        at = 0
+        while last is not None:
+            with self._reading() as connection:
+                connection.execute("BEGIN")
+                try:
+                    rows = connection.execute(query, (at, last, *values)).fetchall()
+                    found = self._found()
+                    page = [self._trial(row, where.calls, found) for row in rows]
+                finally:
+                    connection.execute("COMMIT")
+            yield from page
+            if len(rows) < PAGE:
+                return
+            at = rows[-1][0]
+
+    def _conditions(self, where: Where) -> tuple[str, list[JSON]]:
+        wanted = {
+            "t.run": None if where.run is None else self.number(where.run) or -1,
+            "t.model": where.model,
+            "t.status": where.status,
+            "t.key": where.key,
+            "k.id": where.case,
+        }
+        given = {column: value for column, value in wanted.items() if value is not None}
+        return "".join(f" AND {column} = ?" for column in given), list(given.values())
+
+    def _trial(self, row: Sequence[JSON], with_calls: bool, found: Found) -> Trial:
+        number, run, name, key, case, model, repeat, seed, status, detail, *rest = row
+        phase, due, started, ended, wall, messages, transcript, final = rest
+        numbered: dict[int, Call] = {}
+        if with_calls:
+            numbered = self._numbered("c.trial = ? AND c.run = ? ORDER BY +c.id", (key, run), found)
+        if final is not None and final not in numbered:
+            brought = self._numbered("c.id = ?", (final,), found).get(final)
+        else:
+            brought = numbered.get(final)
+        return Trial(
+            run=name,
+            key=key,
+            case=case_of(case),
+            model=model,
+            repeat=repeat,
+            seed=seed,
+            status=Status(status),
+            detail=detail,
+            phase=phase,
+            due=due,
+            started=started,
+            ended=ended,
+            wall=wall,
+            transcript=transcript_of(messages, transcript, found, None if brought is None else brought.reply),
+            calls=tuple(numbered.values()),
+            scores=self._scores(number),
+        )
+
+    def _scores(self, trial: int) -> tuple[Score, ...]:
+        """Of each name the newest score."""
+        newest: dict[str, Score] = {}
+        query = "SELECT name, score FROM scores WHERE trial = ? ORDER BY id"
+        for name, score in self._connection.execute(query, (trial,)):
+            newest.pop(name, None)
+            newest[name] = score_of(score)
+        return tuple(newest.values())
+
+    def _calls(self, where: str, values: tuple[JSON, ...], found: Found) -> list[Call]:
+        return list(self._numbered(where, values, found).values())
+
+    def _numbered(self, where: str, values: tuple[JSON, ...], found: Found) -> dict[int, Call]:
+        rows = self._connection.execute(f"{_CALLS} WHERE {where}", values).fetchall()
+        return {row[0]: call_of(row[-1], row[:-1], found) for row in rows}
+
+
+def read_trials(path: Path, where: Where) -> Iterator[Trial]:
+    """Trials read on a connection of their own, closed when the last one or the reader is gone."""
+    with closing(Reader(path)) as reader:
+        yield from reader.trials(where)
+
+
+def _run(row: Sequence[JSON]) -> Run:
+    (*fields, pid, host, beat) = row
+    names = ("id", "plan", "task", "fingerprint", "headline", "models", "planned", "seed", "wall", "version")
+    run = Run(**dict(zip((*names, "state", "stop", "ended"), fields, strict=True)))
+    run = structs.replace(run, plan=json_of(fields[1]), models=names_of(fields[5]))
+    return (
+        structs.replace(run, state="interrupted")
+        if run.state == "running" and not _written(pid, host, beat)
+        else run
+    )
+
+
+def _written(pid: int | None, host: str, beat: int) -> bool:
+    """Whether the run is being written, by this process or another."""
+    return pid is not None and alive(pid, host, beat, this=True)
+
+
+def _effect(row: Sequence[JSON]) -> Effect:
+    run, trial, name, key, settled, outcome = row
+    result, error = json_of(outcome) if settled else (None, None)
+    return Effect(run, trial, name, key, bool(settled), result, error)

@@ -1,0 +1,1 @@
+"""The streaming HTTP client for models, and the guarded one for webhooks and tools."""

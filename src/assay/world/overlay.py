@@ -1,0 +1,162 @@
+"""What one trial has done to a world: the records it touched, and every write in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from assay.keys import JSON
+from assay.world.difference import difference
+from assay.world.tables import Row, freeze, indexed, thaw
+
+if TYPE_CHECKING:
+    from assay.world.world import World
+
+
+class Write(Struct, frozen=True):
+    """One write: `before` is None for a new record, `after` None for a removed one."""
+
+    seq: int
+    tool_call_id: str
+    table: str
+    key: str
+    before: JSON
+    after: JSON
+
+
+class Overlay:
+    """A trial's own view of a world: reads fall through to the base, writes stay here.
+
+    `now` is the frozen clock, `facts` the case's variables. A tool may set `ended` to the end
+    reason that its call asks for ("agent_ended", "transferred").
+    """
+
+    __slots__ = (
+        "_start",
+        "_tool_call_id",
+        "_touched",
+        "argument_errors",
+        "ended",
+        "errors",
+        "facts",
+        "journal",
+        "now",
+        "world",
+    )
+
+    def __init__(self, world: World, now: datetime, facts: Mapping[str, JSON]) -> None:
+        self.world = world
+        self.now = now
+        self.facts = facts
+        self.journal: list[Write] = []
+        self.ended: str | None = None
+        self.errors = 0
+        self.argument_errors = 0
+        self._touched: dict[str, dict[str, Row | None]] = {}
+        self._start: dict[str, dict[str, Row | None]] = {}
+        self._tool_call_id = ""
+
+    def get(self, table: str, key: str) -> Row | None:
+        """The record as it is now, read-only; None where there is none."""
+        touched = self._touched.get(table)
+        if touched is not None and key in touched:
+            return touched[key]
+        return self.world.tables[table].rows.get(key)
+
+    def rows(self, table: str) -> Iterator[Row]:
+        """Every record of a table as it is now: the base's order, then new ones."""
+        base, touched = self.world.tables[table].rows, self._touched.get(table, {})
+        for key, row in base.items():
+            now = touched.get(key, row)
+            if now is not None:
+                yield now
+        for key, new in touched.items():
+            if key not in base and new is not None:
+                yield new
+
+    def find(self, table: str, column: str, value: JSON) -> list[Row]:
+        """The records that hold `value` in an indexed column, as they are now."""
+        base, touched = self.world.tables[table], self._touched.get(table, {})
+        keys = base.keys_where(column, value)
+        found = [base.rows[key] for key in keys if key not in touched]
+        new = (row for row in touched.values() if row is not None)
+        return found + [row for row in new if value in indexed(row.get(column))]
+
+    def put(self, table: str, key: str, row: Row) -> None:
+        """Writes a whole record and journals it."""
+        self._write(table, key, freeze(row))
+
+    def change(self, table: str, key: str, **columns: JSON) -> None:
+        """Writes some columns of a record that exists. KeyError where it does not."""
+        row = self.get(table, key)
+        if row is None:
+            raise KeyError(key)
+        self._write(table, key, freeze({**row, **columns}))
+
+    def remove(self, table: str, key: str) -> None:
+        self._write(table, key, None)
+
+    def new_key(self, table: str) -> str:
+        """The next key of a table by its pattern: the number of its records, counting from one."""
+        base = self.world.tables[table]
+        if base.id_pattern is None:
+            raise KeyError(f"table {table} has no pattern for new keys")
+        seq = len(base.rows) + 1
+        while self.get(table, key := base.id_pattern.format(seq=seq)) is not None:
+            seq += 1
+        return key
+
+    def _write(self, table: str, key: str, row: Row | None) -> None:
+        before = self.get(table, key)
+        if before == row:
+            return
+        write = Write(len(self.journal), self._tool_call_id, table, key, thaw(before), thaw(row))
+        self.journal.append(write)
+        self._touched.setdefault(table, {})[key] = row
+
+    def begin(self, tool_call_id: str) -> int:
+        """Names the tool call that the next writes belong to; returns where to roll back to."""
+        self._tool_call_id = tool_call_id
+        return len(self.journal)
+
+    def roll_back(self, mark: int) -> None:
+        """Takes back the writes since `mark`: a call that answers with an error changed nothing."""
+        while len(self.journal) > mark:
+            write = self.journal.pop()
+            self._touched[write.table][write.key] = freeze(write.before)
+
+    def patch(self, changes: Mapping[str, JSON]) -> None:
+        """Applies a JSON merge patch (RFC 7396; table, then key) as the state that the trial starts with."""
+        for table, records in changes.items():
+            for key, change in records.items():
+                now = self.get(table, key)
+                row = None if change is None else freeze(_merged(thaw(now), thaw(change)))
+                if isinstance(row, Mapping):
+                    row = freeze({**row, self.world.tables[table].key: key})
+                self._touched.setdefault(table, {})[key] = row
+                self._start.setdefault(table, {})[key] = row
+
+    def difference(self) -> JSON:
+        """What the trial changed, by table: `added`, `removed`, `changed` (see difference.py)."""
+        pairs = []
+        for table, records in self._touched.items():
+            base, start = self.world.tables[table].rows, self._start.get(table, {})
+            for key, after in records.items():
+                before = start[key] if key in start else base.get(key)
+                pairs.append((table, key, before, after))
+        return difference(pairs)
+
+
+def _merged(value: JSON, patch: JSON) -> JSON:
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(value) if isinstance(value, dict) else {}
+    for key, change in patch.items():
+        if change is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = _merged(merged.get(key), change)
+    return merged
