@@ -96,7 +96,7 @@ async def test_an_example_gives_the_figures_that_the_emulators_ledger_gives(name
             (c.cost for t in trials if t.model == model.model for c in t.calls), Decimal(0)
         )
 
-    # The calls' instants are the server's: one clock, so what left comes in after it and soon.
+    # One clock on both sides: a reply is stamped when the server has written it, not when we wake.
     sent, arrived = fmean(c.reply.instants.sent for c in calls), fmean(r.arrived for r in ledger)
     assert sent <= arrived
     if plan.stream:
@@ -105,7 +105,7 @@ async def test_an_example_gives_the_figures_that_the_emulators_ledger_gives(name
     else:
         came = fmean(c.reply.instants.ended for c in calls)
         left = fmean(record.done_sent for record in ledger)
-    assert came - sent == pytest.approx(left - arrived, rel=0.5)
+    assert abs(came - left) < 0.25 * (came - sent)
 
 
 @pytest.mark.parametrize("name", PLANS)

@@ -48,7 +48,7 @@ def test_traits_and_tags_are_slices_and_the_clients_sheet_is_a_fact():
         "expect": {"acts": "forbidden"},
     }
     case = scenario_case(item, SHOP)
-    assert case.tags == {"reorder": "yes", "personality": "спокойный", "ambiguity": "0", "patience": "2"}
+    assert case.tags == {"reorder": "reorder", "personality": "спокойный", "ambiguity": "0", "patience": "2"}
     assert case.facts["CLIENT"] == {"delivery": "завтра"}
     assert case.facts["START"] == {"products": {"FILE-1": {"stock": 0}}}
     assert case.target == {"expect": {"acts": "forbidden"}}

@@ -42,6 +42,15 @@ quiet_option = click.option("--quiet", is_flag=True, help="Print nothing but the
 def plan_options(function: F) -> F:
     """The options that fill a plan; each wins over the plan file."""
     return _stack(
+        task_options,
+        click.option("--concurrency", type=int, metavar="N", help="Trials in play at once.  [default: 64]"),
+        click.option("--rate", type=float, metavar="R", help="Arrivals a second instead of a closed loop."),
+    )(function)
+
+
+def task_options(function: F) -> F:
+    """The options of a plan but for its schedule."""
+    return _stack(
         click.option("--model", "models", multiple=True, metavar="M", help="provider/name; repeat for more."),
         click.option("--models", "model_list", metavar="M,N", help="Several models, by commas."),
         click.option("--base-url", metavar="URL", help="Where the models' server answers (ends in /v1)."),
@@ -59,8 +68,6 @@ def plan_options(function: F) -> F:
         click.option(
             "--scorer", "scorers", multiple=True, metavar="NAME", help="Replace the task's scorers."
         ),
-        click.option("--concurrency", type=int, metavar="N", help="Trials in play at once.  [default: 64]"),
-        click.option("--rate", type=float, metavar="R", help="Arrivals a second instead of a closed loop."),
         click.option("--seed", type=int, metavar="N", help="The seed of everything that is drawn."),
         click.option("--temperature", type=float, metavar="T"),
         click.option("--max-tokens", type=int, metavar="N"),

@@ -31,12 +31,15 @@ class LoadSummary(Struct, frozen=True):
 
 
 def load_summary(tally: ModelTally, plan: JSON) -> LoadSummary | None:
-    """Load figures where the plan has a window or an open schedule; None for a plain evaluation."""
+    """Load figures where the plan has a window, an open schedule or a number of requests.
+
+    None for a plain evaluation.
+    """
     settings = plan if isinstance(plan, dict) else {}
     window = settings.get("window") or {}
     is_open = (settings.get("schedule") or {}).get("kind", "closed") != "closed"
     times, trials = tally.times, tally.phases["window"]
-    if not (window or is_open) or not times.lag:
+    if not (window or is_open or settings.get("requests")) or not times.lag:
         return None
     seconds = float(window.get("seconds", 0)) or _span(tally, is_open=is_open)
     if not seconds:
@@ -59,10 +62,14 @@ def load_summary(tally: ModelTally, plan: JSON) -> LoadSummary | None:
 
 
 def _span(tally: ModelTally, *, is_open: bool) -> float:
-    """The seconds that n arrivals stand for: n / (n - 1) of those from the first to the last."""
+    """The seconds that n arrivals stand for: n / (n - 1) of those from the first to the last.
+
+    In a closed loop, where many start at once: from the first start to the last end.
+    """
     times, n = tally.times, len(tally.times.lag)
-    first, last = (times.first_due, times.last_due) if is_open else (times.first_start, times.last_start)
-    return (last - first) * n / (n - 1) if n > 1 else 0.0
+    if not is_open:
+        return times.last_end - times.first_start
+    return (times.last_due - times.first_due) * n / (n - 1) if n > 1 else 0.0
 
 
 def lags(load: LoadSummary) -> bool:
