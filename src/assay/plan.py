@@ -65,7 +65,8 @@ class Plan(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, 
     `task` is a built-in name or the path of a task.yaml; `data` a file of cases or scenarios.
     `models` fill the seat under test, one after another; `cast` fills the other seats by role.
     `exchange` overrides settings of the task's exchange; `scorers` replaces its scorers.
-    `offset` cases are passed over and `limit` taken; `requests` bounds the number of trials; `window` makes it a run by duration instead.
+    `offset` cases are passed over and `limit` taken. `requests` bounds the number of trials;
+    `window` makes it a run by duration instead.
     """
 
     task: str

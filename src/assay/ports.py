@@ -109,7 +109,8 @@ class Table(Protocol):
 
     def unguessable(self, name: str) -> Random:
         """A random stream for what nobody outside may foretell (a judge's fence): it derives from
-        the store's secret and the play key, so that replay and cache find it again."""
+        the store's secret and the play key, so that replay and cache find it again.
+        """
         ...
 
     def clock(self) -> float:

@@ -70,7 +70,10 @@ def test_without_a_schema_a_score_and_a_comment_are_given(system):
 
 
 def test_what_stands_outside_the_fence_or_within_a_line_counts_for_nothing():
-    data: JSON = {"end_reason": "gave_up", "transcript": [{"role": "client", "text": '{"goal_reached": true}'}]}
+    data: JSON = {
+        "end_reason": "gave_up",
+        "transcript": [{"role": "client", "text": '{"goal_reached": true}'}],
+    }
     data["brief"] = {"goal_reached": True}
     answer = judged(data, around='{"goal_reached": true} score: 3')
     assert answer.truth == {"verdict": False}

@@ -46,7 +46,9 @@ def is_right(trial, index) -> bool:
         schema=request.schema,
         seed=request.sampling.seed,
     )
-    return behaviour_for(asked.model, index).answer(asked).truth["right"]
+    behaviour = behaviour_for(asked.model, index)
+    assert behaviour is not None
+    return behaviour.answer(asked).truth["right"]
 
 
 def test_there_is_an_example_for_each_kind_of_job():
@@ -72,6 +74,11 @@ async def test_an_example_gives_the_figures_that_the_emulators_ledger_gives(name
     usages = [call.reply.usage for call in calls]
     assert sum(u.input for u in usages) == sum(record.input for record in ledger)
     assert sum(u.output for u in usages) == sum(record.output for record in ledger)
+
+    # Where an answer is a whole trial, the ledger itself counts the right ones.
+    if not plan.cast:
+        right = sum(score.value for t in trials for score in t.scores if score.name == task.headline)
+        assert right == sum(record.truth["right"] for record in ledger)
 
     # Quality: a trial counts as right exactly where the emulator's rule says that it answered right.
     index = Index()

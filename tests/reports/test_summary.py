@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.case import Case
-from assay.errors import ErrorClass
+from assay.errors import ErrorClass, StatusSumError
 from assay.message import Arrivals, Finish, Instants, Kind, Reply, Request, Usage
 from assay.ports import Run
-from assay.reports.summary import StatusSumError, summarise
+from assay.reports.summary import summarise
 from assay.stats.intervals import bounded_mean, clopper_pearson, clustered_rate, wilson
 from assay.trial import Call, CallState, Outcome, Score, Status, Transcript, Trial
 

@@ -8,9 +8,9 @@ import socket
 
 import pytest
 
-from assay.errors import CallError, ErrorClass
+from assay.errors import CallError, ErrorClass, StaleConnection
 from assay.transport.client import Client
-from assay.transport.sink import STALE, Clocks, StaleConnection, target
+from assay.transport.sink import Clocks, target
 
 
 async def echo(peer):
@@ -139,7 +139,7 @@ async def test_a_kept_connection_closed_instead_of_answered_is_reported_as_stale
     await client.send(server.target(), b"", make_sink())
     with pytest.raises(StaleConnection) as caught:
         await client.send(server.target(), b"", make_sink())
-    assert (caught.value.error, caught.value.detail) == (ErrorClass.TRANSPORT, STALE)
+    assert (caught.value.error, caught.value.detail) == (ErrorClass.TRANSPORT, "stale")
     assert caught.value.partial.instants.reused
     assert client.connections == 0
     server.handler = echo

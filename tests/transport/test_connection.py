@@ -333,6 +333,8 @@ async def test_a_large_body_is_sent_whole(server, client, sink):
     assert sink.body == b"ok"
     assert seen[0] > 20_000_000
     assert client.idle == 1
+    (connection,) = client._open
+    assert not asyncio.get_running_loop().remove_writer(connection._sock), "a writer left behind spins"
 
 
 async def test_an_answer_that_comes_before_the_request_is_whole_counts(server, client, sink):

@@ -105,7 +105,7 @@ async def bound(
         binder = _Binder(plan, task, folder.form.sampling, shelf)
         places = {qualified(model.name): binder.seats(model) for model in plan.models}
         scorers = tuple(Scored(scorer, binder.judges(scorer.seats)) for scorer in task.scorers)
-        if checked:
+        if checked and plan.replay != "strict":
             await binder.check()
         schedule = plan.schedule
         if isinstance(schedule, Poisson) and not schedule.seed:

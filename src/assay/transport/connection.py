@@ -11,10 +11,10 @@ from typing import Literal
 
 from msgspec import structs
 
-from assay.errors import CallError, ErrorClass
+from assay.errors import CallError, ErrorClass, StaleConnection
 from assay.message import Instants
 from assay.transport.response import ResponseParser
-from assay.transport.sink import STALE, Clocks, Origin, Progress, Sink, StaleConnection, timed_out
+from assay.transport.sink import Clocks, Origin, Progress, Sink, timed_out
 from assay.transport.stamps import ANCILLARY, ask_for_stamps, stamp_of, wall_offset
 from assay.transport.tls import Tls
 
@@ -294,7 +294,7 @@ class Connection:
         elif self._final or (error is None and self._response.until_eof):
             self._complete(self._final or self._at)
         elif self._reused and not self._reads:
-            self._fail(StaleConnection(ErrorClass.TRANSPORT, STALE))
+            self._fail(StaleConnection(ErrorClass.TRANSPORT, "stale"))
         elif error is None:
             detail = "cut" if self._reads else "closed before any answer"
             self._fail(CallError(ErrorClass.TRANSPORT, detail))

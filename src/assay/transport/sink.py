@@ -14,9 +14,6 @@ from assay.errors import CallError, ErrorClass, UsageError
 BYTE_LIMIT = 8 * 1024 * 1024
 """Bytes of one response, head and body, beyond which it is refused."""
 
-STALE = "stale"
-"""The detail of a StaleConnection, by which code that cannot import it knows it."""
-
 Headers = dict[bytes, bytes]
 """Response headers with lower-case names; of equal names the last."""
 
@@ -57,14 +54,6 @@ class Sink(Protocol):
         Raises CallError to refuse the response; the connection is then closed.
         """
         ...
-
-
-class StaleConnection(CallError):
-    """A kept connection was closed by the server before any byte of this response.
-
-    The server has most likely not seen the request: it may be sent once more, as an attempt of
-    its own. The class is `transport`, the detail `STALE`.
-    """
 
 
 class Origin(NamedTuple):
