@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -38,14 +39,15 @@ class Verbs(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's interface
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  as above
         if cmd_name not in VERBS:
             return None
         module = importlib.import_module(f"assay.cli.{cmd_name}")
         command: click.Command = module.command
+        _keep_lines(command)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  as above
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
 
@@ -57,6 +59,14 @@ class Verbs(click.Group):
 
             raise UsageError(f"no command {args[0]!r}", fix=did_you_mean(args[0], VERBS))
         return super().resolve_command(ctx, args)
+
+
+def _keep_lines(command: click.Command) -> None:
+    r"""Makes the `\b` of raw docstrings the mark by which click keeps the lines of a paragraph."""
+    command.help = (command.help or "").replace("\\b\n", "\b\n")
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            _keep_lines(each)
 
 
 @click.group(
@@ -95,6 +105,9 @@ def _exit_code(error: BaseException) -> int:
     if isinstance(error, (UsageError, click.ClickException)):
         _complain_of_usage(error)
         return USAGE
+    if isinstance(error, BrokenPipeError):  # `assay export RUN | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     if isinstance(error, AssayError):
         complain(str(error), _REMEDIES.get(type(error), "see the message; --debug shows where"))
         return CANNOT_TELL
