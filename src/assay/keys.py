@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 import random
-from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 JSON: TypeAlias = Any
@@ -22,25 +21,27 @@ def canonical(value: JSON) -> bytes:
     flags spell one setting either way; a boolean equals no number; tuples are lists.
     Raises TypeError for a value that is not JSON and ValueError for NaN and infinities.
     """
-    return b"".join(_parts(value))
+    parts: list[bytes] = []
+    _add(value, parts)
+    return b"".join(parts)
 
 
-def _parts(value: JSON) -> Iterator[bytes]:
+def _add(value: JSON, parts: list[bytes]) -> None:
     if isinstance(value, str):
         raw = value.encode("utf-8", "surrogatepass")
-        yield b"s%d:" % len(raw)
-        yield raw
+        parts.append(b"s%d:" % len(raw))
+        parts.append(raw)
     elif isinstance(value, (list, tuple)):
-        yield b"l%d:" % len(value)
+        parts.append(b"l%d:" % len(value))
         for item in value:
-            yield from _parts(item)
+            _add(item, parts)
     elif isinstance(value, dict):
-        yield b"d%d:" % len(value)
+        parts.append(b"d%d:" % len(value))
         for key in sorted(value):
-            yield from _parts(_text_key(key))
-            yield from _parts(value[key])
+            _add(_text_key(key), parts)
+            _add(value[key], parts)
     else:
-        yield _scalar(value)
+        parts.append(_scalar(value))
 
 
 def _text_key(key: object) -> str:

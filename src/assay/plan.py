@@ -108,16 +108,19 @@ class Planned(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A scorer with the places of its own seats (a judge's model)."""
+    """A scorer with the places of its own seats (a judge's model).
+
+    `identity` is what enters a score's key beside the play key: name, version, settings, models.
+    """
 
     scorer: Scorer
     places: tuple[Place, ...] = ()
+    identity: str = field(init=False)
 
-    @property
-    def identity(self) -> str:
-        """What enters a score's key beside the play key: name, version, settings, models."""
+    def __post_init__(self) -> None:
         scorer, models = self.scorer, [place.name for place in self.places]
-        return f"{scorer.name}.{scorer.version}.{digest([scorer.settings, models], 8)}"
+        identity = f"{scorer.name}.{scorer.version}.{digest([scorer.settings, models], 8)}"
+        object.__setattr__(self, "identity", identity)  # once: every trial asks for it
 
 
 @dataclass(slots=True)

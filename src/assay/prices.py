@@ -90,6 +90,11 @@ class PriceTable(Struct, frozen=True, forbid_unknown_fields=True):
         fits = (row for row in self.rows if row.matches(model))
         return max(fits, key=lambda row: (not row.model.endswith("*"), len(row.model)), default=None)
 
+    def of(self, model: str) -> PriceTable:
+        """The table with that model's row alone, so that it is looked for once and not at each call."""
+        row = self.price(model)
+        return PriceTable(self.version, self.date, () if row is None else (row,))
+
     def cost(self, model: str, usage: Usage) -> Decimal | None:
         """The dollars of a usage, None where no price is known."""
         row = self.price(model)

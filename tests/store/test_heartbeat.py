@@ -10,6 +10,7 @@ from contextlib import closing
 import pytest
 
 from assay.errors import StoreError, UsageError
+from assay.ports import Where
 from assay.store.heartbeat import FRESH_SECONDS, Heartbeats, alive
 from assay.store.schema import connect, migrations, prepare
 from assay.store.sqlite import SqliteStore
@@ -85,7 +86,8 @@ async def test_a_writer_whose_run_was_taken_over_writes_no_more(store, place, sa
         await store.add_scores("run-1", "k1", [Score("exact", True)], Status.SCORED, "")
     with pytest.raises(StoreError, match="taken over"):
         await store.end_run("run-1", "completed", None)
-    assert store.has("run-1", "k1") is Status.PLAYED
+    assert [(trial.key, trial.status) for trial in store.trials(Where())] == [("k1", Status.PLAYED)]
+    assert store.spent("run-1").calls == 1
     await store.open_run(sample.run("run-2"))
     await store.reserve(sample.call("k2", "run-2"))
 

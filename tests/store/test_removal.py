@@ -23,6 +23,9 @@ async def store(place, sample):
         tools = (ToolSpec("look_up", f"of {run}", {"type": "object"}),)
         request = structs.replace(call.request, tools=tools, schema={"of": run})
         await store.reserve(structs.replace(call, request=request))
+        unfinished = sample.call("k3", run)
+        await store.reserve(unfinished)
+        store.settle(sample.done(unfinished, f"A reply of {run} without a trial."))
         await store.add_scores(run, "k1", [Score("exact", True)], Status.SCORED, "")
         await store.reserve_effect(Effect(run, "k1", "webhook", "1"))
         await store.end_run(run, "completed", None)
@@ -40,7 +43,7 @@ async def test_a_deleted_run_is_gone_and_the_others_stay(store) -> None:
     tables = ("calls", "settlements", "trials", "scores", "effects")
     count = "SELECT count(*) FROM {}".format
     counts = [store._reader._connection.execute(count(table)).fetchone()[0] for table in tables]
-    assert counts == [2, 1, 1, 1, 1]
+    assert counts == [3, 2, 1, 1, 1]
 
 
 async def test_a_run_that_is_not_there_cannot_be_deleted(store) -> None:
@@ -61,11 +64,12 @@ async def test_texts_leave_the_file_with_the_vacuum_and_no_other_is_touched(stor
     calls = store.lookup("run-2", "k2").calls
     await store.close()
     assert b"The answer of run-1." in place.read_bytes()
-    assert vacuum(place) == 3
+    assert vacuum(place) == 4
     assert b"The answer of run-1." not in place.read_bytes()
     again = opened(place)
     assert list(again.trials(Where())) == kept
     assert again.lookup("run-2", "k2").calls == calls
+    assert again.lookup("run-2", "k3").calls[0].reply.text == "A reply of run-2 without a trial."
     assert calls[0].request.tools[0].description == "of run-2"
     assert vacuum(place) == 0
 

@@ -10,6 +10,7 @@ from msgspec import structs
 from assay.errors import ErrorClass, StoreError, UsageError
 from assay.message import say
 from assay.ports import Effect, Held, Store, Where
+from assay.store.reader import PAGE
 from assay.store.sqlite import SqliteStore
 from assay.trial import CallState, Outcome, Score, Status, Transcript
 
@@ -104,6 +105,16 @@ async def test_an_answer_brought_by_a_replayed_call_is_found(store, place, sampl
     (read,) = again.trials(Where(calls=False))
     assert read.transcript.final == structs.replace(call.reply, call=call.id)
     await again.close()
+
+
+async def test_an_answer_that_differs_from_its_calls_reply_is_kept_as_it_is(store, sample) -> None:
+    call = sample.done(sample.call())
+    await store.reserve(call)
+    store.settle(call)
+    final = structs.replace(call.reply, call=call.id, text="mended")
+    trial = structs.replace(sample.trial(call), transcript=Transcript((), Outcome("stop"), final))
+    await store.add(trial)
+    assert next(store.trials(Where())) == trial
 
 
 async def test_a_new_run_finds_nothing_but_what_it_made_itself(store, sample) -> None:
@@ -225,6 +236,16 @@ async def test_trials_come_in_the_order_of_their_recording_by_any_filter(store, 
     assert found(key="050") == ["050", "050"]
     assert found(case="c" * 16, run="run-2") == ["050"]
     assert found(model="another") == found(run="another") == []
+
+
+async def test_no_trial_is_missed_between_two_pages(store, sample) -> None:
+    trial = structs.replace(
+        sample.trial(sample.done(sample.call())), calls=(), transcript=Transcript((), Outcome("stop"))
+    )
+    keys = [f"{n}" for n in range(PAGE * 3)]
+    for key in keys:
+        await store.add(structs.replace(trial, key=key))
+    assert [read.key for read in store.trials(Where())] == keys
 
 
 async def test_trials_may_be_scored_while_they_are_read(store, sample) -> None:

@@ -41,6 +41,19 @@ async def test_what_waits_together_is_committed_together(store, sample) -> None:
     await store.close()
 
 
+async def test_the_end_of_a_run_is_synced_to_the_disk(store, sample) -> None:
+    statements: list[str] = []
+    store._writer._connection.set_trace_callback(statements.append)
+    await store.reserve(sample.call())
+    await store.end_run("run-1", "completed", None)
+    await store.close()
+    synced = statements.index("PRAGMA synchronous=FULL")
+    end = next(n for n, text in enumerate(statements) if text.startswith("UPDATE runs"))
+    normal = statements.index("PRAGMA synchronous=NORMAL")
+    assert synced < end < statements.index("COMMIT", end) < normal
+    assert "COMMIT" in statements[:synced]
+
+
 async def test_a_full_disk_is_told_to_everyone_who_waits_and_leaves_no_half(store, sample) -> None:
     await store._writer.do(fill)
     trials = [sample.trial(bulky(sample, f"k{n}")) for n in range(20)]

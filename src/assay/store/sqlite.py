@@ -39,6 +39,7 @@ class SqliteStore:
         self._heartbeats = Heartbeats()
         self._writer: Writer | None = None
         self._opening = asyncio.Lock()
+        self._begun = False
         self._ids = itertools.count(1)
         self._numbers: dict[str, int] = {}
         self._held: dict[str, dict[str, Status]] = {}
@@ -271,14 +272,15 @@ class SqliteStore:
 
     async def _writing(self) -> Writer:
         """The writer, begun with a session of its own at the first use."""
-        if self._writer is not None and self._heartbeats.session:
+        if self._writer is not None and self._begun:
             return self._writer
         async with self._opening:
             if self._writer is None:
                 self._writer = Writer(self._path, self._heartbeats)
-            if not self._heartbeats.session:
+            if not self._begun:  # not by the heartbeats' session: its thread sets it before the ids are here
                 session = await self._writer.do(self._heartbeats.begin)
                 self._ids = itertools.count(session << SESSION_BITS)
+                self._begun = True
             return self._writer
 
     def _posting(self) -> Writer:
