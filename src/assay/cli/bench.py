@@ -13,6 +13,7 @@ from msgspec import Struct, structs
 from assay.cli.options import json_option, quiet_option, store_option, task_options
 from assay.errors import UsageError
 from assay.keys import JSON
+from assay.schedule import Closed
 
 if TYPE_CHECKING:  # --help needs neither plans nor reports
     from assay.api import Result
@@ -95,7 +96,7 @@ class Point(Struct, frozen=True):
     def load(self) -> str:
         """`closed 8`, or `20/s`."""
         schedule = self.plan.schedule
-        return f"{schedule.rate:g}/s" if schedule.open else f"closed {schedule.slots}"
+        return f"closed {schedule.slots}" if isinstance(schedule, Closed) else f"{schedule.rate:g}/s"
 
 
 def _bounded(plan: Plan, duration: str | None, requests: int | None, warm_up: str | None) -> Plan:
@@ -131,7 +132,7 @@ def _schedules(
 ) -> list[AnySchedule]:
     """A schedule a point: what the flags say, else the plan file's own, else LOADS."""
     from assay.loading.plans import is_plan
-    from assay.schedule import Closed, Constant, Poisson
+    from assay.schedule import Constant, Poisson
 
     if rates is not None and loads is not None:
         raise UsageError("--rate and --concurrency do not go together", fix="name one of them")
@@ -150,7 +151,8 @@ def _numbers(flag: str, text: str) -> list[float]:
     parts = [part.strip() for part in text.split(",")]
     bad = next((p for p in parts if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", p) or not float(p)), None)
     if bad is not None:
-        raise UsageError(f"{flag} {text}: {bad!r} is no number above 0", fix=f"write {flag} {LOADS}")
+        example = "5,20" if flag == "--rate" else LOADS
+        raise UsageError(f"{flag} {text}: {bad!r} is no number above 0", fix=f"write {flag} {example}")
     return [float(part) for part in parts]
 
 
@@ -186,7 +188,10 @@ def _announced(plan: Plan, number: int, points: int) -> Watcher:
     from assay.watchers.progress import LiveProgress, PlainProgress
 
     schedule = plan.schedule
-    load = f"{schedule.rate:g} arrivals/s" if schedule.open else f"closed, {schedule.slots} slots"
+    if isinstance(schedule, Closed):
+        load = f"closed, {schedule.slots} slots"
+    else:
+        load = f"{schedule.rate:g} arrivals/s"
     if plan.window is not None:
         last = f"{plan.window.warm_up:g} s warm-up, {plan.window.seconds:g} s counted"
     else:
@@ -240,7 +245,10 @@ def _row(point: Point) -> list[str]:
 
 def _as_record(point: Point) -> JSON:
     schedule = point.plan.schedule
-    load = {"rate": schedule.rate} if schedule.open else {"concurrency": schedule.slots}
+    if isinstance(schedule, Closed):
+        load: dict[str, JSON] = {"concurrency": schedule.slots}
+    else:
+        load = {"rate": schedule.rate}
     run = point.result.run
     return {"run_id": run.id, "load": {"open": schedule.open, **load}, "model": point.summary,
             "validity": point.result.summary.validity}  # fmt: skip

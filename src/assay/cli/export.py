@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +50,9 @@ def command(run: str, *, to: str | None, output: str | None, raw: bool, store: s
     out = io.TextIOWrapper(sys.stdout.buffer, "utf-8", newline="")
     try:
         write(trials, form, out, task=task, csv_raw=raw)
+        out.flush()
+    except BrokenPipeError:  # `assay export RUN | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     finally:
         out.detach()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import time
 import unicodedata
 from collections.abc import Sequence
@@ -44,9 +45,11 @@ def table(head: Sequence[Cell], rows: Sequence[Sequence[Cell]], *, left: int = 1
     return "\n".join(lines)
 
 
-def fitted(head: Sequence[Cell], rows: Sequence[Sequence[Cell]], *, left: int = 1) -> str:
+def fitted(
+    head: Sequence[Cell], rows: Sequence[Sequence[Cell]], *, left: int = 1, room: int | None = None
+) -> str:
     """As `table`; on a terminal that is too narrow in several blocks, each with the first columns."""
-    room = columns()
+    room = columns() if room is None else room
     blocks: list[list[int]] = [[]]
     for column in range(left, len(head)):
         tried = [*range(left), *blocks[-1], column]
@@ -62,7 +65,7 @@ def _picked(head: Sequence[Cell], rows: Sequence[Sequence[Cell]], places: Sequen
 
 def columns() -> int:
     """The terminal's width; without one nothing need be cut or folded."""
-    return shutil.get_terminal_size((10_000, 24)).columns
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
 
 
 def share(value: float) -> str:
@@ -107,9 +110,11 @@ def seconds(value: float | None) -> str:
 def quantile(given: Quantile) -> str:
     """`1.38 s [1.21, 1.74]`, or the n that an interval needs."""
     text = seconds(given.value)
-    if given.low is not None and given.high is not None:
-        return f"{text} [{seconds(given.low)}, {seconds(given.high)}]"
-    return f"{text} (interval needs n {given.needed})" if given.needed else text
+    if given.low is None or given.high is None:
+        return f"{text} (interval needs n {given.needed})" if given.needed else text
+    unit, places = text.rpartition(" ")[2], len(text.partition(".")[2].partition(" ")[0])
+    scale = 1e3 if unit == "ms" else 1.0
+    return f"{text} [{given.low * scale:.{places}f}, {given.high * scale:.{places}f}]"
 
 
 def p50_p95(given: Percentiles | None) -> str:
@@ -184,12 +189,12 @@ def _folded_line(line: str, room: int) -> list[str]:
     found: list[str] = []
     now, used = indent, len(indent)
     for word in line.split():
-        for piece in _pieces(word, room - len(indent)):
+        for part, piece in enumerate(_pieces(word, room - len(indent))):
             wide = width(piece)
-            if used > len(indent) and used + 1 + wide > room:
+            blank = " " if used > len(indent) and not part else ""
+            if used > len(indent) and used + len(blank) + wide > room:
                 found.append(now)
-                now, used = indent, len(indent)
-            blank = " " if used > len(indent) else ""
+                now, used, blank = indent, len(indent), ""
             now, used = now + blank + piece, used + len(blank) + wide
     return [*found, now]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -105,9 +104,6 @@ def _exit_code(error: BaseException) -> int:
     if isinstance(error, (UsageError, click.ClickException)):
         _complain_of_usage(error)
         return USAGE
-    if isinstance(error, BrokenPipeError):  # `assay export RUN | head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     if isinstance(error, AssayError):
         complain(str(error), _REMEDIES.get(type(error), "see the message; --debug shows where"))
         return CANNOT_TELL

@@ -13,6 +13,11 @@ from assay.ports import Run
 from assay.reports.summary import ModelSummary, Summary
 from assay.trial import Status
 
+OTHER_TAGS = "tags"
+"""What stands before tags that have one value: a case has them or not."""
+
+MOST_TAGS, MOST_VALUES = 6, 10
+
 
 def exit_code(run: Run, summary: Summary, max_failed: float) -> int:
     """0 good; 3 stopped by budget or circuit; 4 too many trials failed; 130 interrupted."""
@@ -54,15 +59,22 @@ def _row(model: ModelSummary, names: list[str]) -> list[str]:
     ]
 
 
-def slices_line(summary: Summary) -> str:
-    """The headline by slice, all models beside each other: `hard 0.55 vs 0.10`."""
-    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+def slices_lines(summary: Summary) -> list[str]:
+    """The headline by slice, a line a tag, all models beside each other: `hard 0.55 vs 0.10`."""
+    every: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for model in summary.models:
         for each in model.slices:
-            value = each.headline.value
-            found[each.key, each.value].append(f"{value:.2f}" if value is not None else "-")
-    parts = [f"{value} {' vs '.join(values)}" for (_, value), values in found.items()]
-    return "slices: " + " · ".join(parts) if parts else ""
+            value = f"{each.headline.value:.2f}" if each.headline.value is not None else "-"
+            every[each.key][each.value].append(value)
+    found = {key: dict(values) for key, values in every.items() if len(values) > 1}
+    single = {key: next(iter(values.values())) for key, values in every.items() if len(values) == 1}
+    found |= {OTHER_TAGS: single} if single else {}
+    lines = []
+    for key, values in list(found.items())[:MOST_TAGS]:
+        parts = [f"{looks.short(name, 24)} {' vs '.join(each)}" for name, each in values.items()]
+        more = f" · {len(parts) - MOST_VALUES} more" if len(parts) > MOST_VALUES else ""
+        lines.append(f"{looks.short(key, 24)}: {' · '.join(parts[:MOST_VALUES])}{more}")
+    return lines
 
 
 def troubles_line(summary: Summary) -> str:
@@ -107,7 +119,7 @@ def show(run: Run, summary: Summary, comparisons: list[str]) -> None:
     if load:
         click.echo("\n" + load)
     click.echo()
-    for line in (*comparisons, slices_line(summary), troubles_line(summary)):
+    for line in (*comparisons, *slices_lines(summary), troubles_line(summary)):
         if line:
             click.echo(line)
     for model in summary.models:

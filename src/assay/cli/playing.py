@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-import msgspec
 
 from assay.api import Result, run
 from assay.cli import looks, outcome
@@ -51,7 +50,7 @@ def play(
         if isinstance(progress, LiveProgress):
             progress.close()
     if as_json:
-        click.echo(msgspec.json.encode(result.summary))
+        click.echo(looks.json_text(result.summary))
     elif not quiet:
         outcome.show(result.run, result.summary, comparisons(result))
         next_steps(result)

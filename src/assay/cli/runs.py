@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.options import json_option, store_option
+from assay.errors import UsageError
 
 if TYPE_CHECKING:  # these pull in the whole of the reports, which --help does not need
     from assay.keys import JSON
@@ -196,7 +197,15 @@ def delete_command(run: str, *, yes: bool, store: str) -> None:
     spent = record.spent(found.id)
     what = f"{found.id} ({found.task}, {spent.calls} calls)"
     if not yes:
-        click.confirm(f"delete {what}? What was paid for it is gone", abort=True, err=True)
+        try:
+            sure = click.confirm(f"delete {what}? What was paid for it is gone", err=True)
+        except click.Abort:
+            if sys.stdin.isatty():
+                raise
+            raise UsageError(f"{found.id} is kept: nobody answered", fix="add --yes") from None
+        if not sure:
+            click.echo(f"kept {found.id}")
+            return
     asyncio.run(_delete(store, found.id))
     click.echo(f"deleted {what}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from assay.cli import transcript
+from assay.cli import looks, transcript
 from assay.message import ToolCall
 from assay.ports import Run
 from assay.trial import Call, Event, EventKind, Status, Trial
@@ -28,7 +28,7 @@ class Speech:
         if event.kind is EventKind.TOOL_RESULT:
             call = self._pending.pop(message.tool_call_id or "", None)
             name = f"{call.name}({call.arguments})" if call is not None else "tool"
-            self._print(transcript.spoken("  tool", f"{name} -> {message.text}"))
+            self._print(transcript.spoken("  tool", looks.short(f"{name} -> {message.text}", 160)))
             return
         self._pending.update({call.id: call for call in message.tool_calls})
         if message.text:

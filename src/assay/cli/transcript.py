@@ -103,18 +103,19 @@ def _event(
         result = results.get(call.id)
         came = f" -> {result.text}" if result is not None else ""
         effect = f"   {written[call.id]}" if call.id in written else ""
-        text = looks.short(f"{call.name}({call.arguments}){came}", 2000 if full else 160)
+        room = FULL if full else _room() - len(effect)
+        text = looks.short(f"{call.name}({call.arguments}){came}", room)
         yield from spoken("  tool", text + effect, full=full)
 
 
 def spoken(role: str, text: str, *, full: bool = False, right: str = "", dim: bool = False) -> list[str]:
     """A role in its column, the text folded beside it, a time at the right of its first line."""
-    room = min(looks.columns(), MOST_ROOM) - ROLE_ROOM - 9
-    lines = looks.folded(text, max(room, 30), FULL if full else MOST_LINES)
+    room = _room()
+    lines = looks.folded(text, room, FULL if full else MOST_LINES)
     shown = []
     for number, line in enumerate(lines):
         word = f"{role if not number else '':<{ROLE_ROOM}}"
-        gap = " " * (max(room, 30) - looks.width(line))
+        gap = " " * (room - looks.width(line))
         if number and not line:
             shown.append("")
             continue
@@ -124,6 +125,11 @@ def spoken(role: str, text: str, *, full: bool = False, right: str = "", dim: bo
         else:
             shown.append((click.style(word, fg=COLOURS.get(role.strip())) + line + end).rstrip())
     return shown
+
+
+def _room() -> int:
+    """Columns for what is said, beside its role and its time."""
+    return max(30, min(looks.columns(), MOST_ROOM) - ROLE_ROOM - 9)
 
 
 def _results(trial: Trial) -> dict[str, Message]:

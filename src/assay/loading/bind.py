@@ -243,6 +243,7 @@ class _Binder:
             self._models[choice] = (self._shelf.make(choice, self._task), Breaker())
         model, breaker = self._models[choice]
         load = self._plan.window is not None or self._plan.schedule.open
+        prices = self._prices.of(name)
         return Place(
             role=role,
             name=name,
@@ -251,8 +252,8 @@ class _Binder:
             breaker=breaker,
             sampling=choice.sampling,
             retry=self._plan.retry or (Retry(retries=0) if load else Retry()),
-            price=partial(self._prices.cost, name),
-            worst_case=partial(self._prices.worst_case, name),
+            price=partial(prices.cost, name),
+            worst_case=partial(prices.worst_case, name),
             stream=self._plan.stream and model.capabilities.stream,
             seeded=model.capabilities.seed,
         )

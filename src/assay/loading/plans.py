@@ -54,10 +54,21 @@ def check_plan(plan: Plan) -> None:
         "rate": None if isinstance(plan.schedule, Closed) else plan.schedule.rate,
         "window.seconds": plan.window.seconds if plan.window is not None else None,
         "budget": float(plan.budget) if plan.budget is not None else None,
+        "max_tokens": plan.sampling.max_tokens,
+    }
+    not_negative: dict[str, float | None] = {
+        "offset": plan.offset,
+        "window.warm_up": plan.window.warm_up if plan.window is not None else None,
+        "temperature": plan.sampling.temperature,
+        "retries": plan.retry.retries if plan.retry is not None else None,
+        "max_failed": plan.max_failed,
     }
     for name, given in positive.items():
         if given is not None and given <= 0:
             raise UsageError(f"{name} is {given:g}", fix=f"give a {name} above 0")
+    for name, given in not_negative.items():
+        if given is not None and given < 0:
+            raise UsageError(f"{name} is {given:g}", fix=f"give a {name} of 0 or more")
     if not plan.models:
         raise UsageError("the plan names no model", fix="add --model PROVIDER/NAME, or models: in the plan")
     names = [model.name for model in plan.models]

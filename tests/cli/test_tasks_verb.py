@@ -1,0 +1,96 @@
+"""Tasks as they come, and the check of files that people write."""
+
+import json
+
+import pytest
+
+from assay.loading.checking import MOST_PROBLEMS
+
+
+def test_the_list_has_every_built_in_task_with_its_cases(assay):
+    found = {each["name"]: each for each in assay("tasks", "list", "--json").json}
+    assert found["json_extraction"]["cases"] == {"train": 2000, "validation": 30, "test": 120}
+    assert found["gsm8k"]["cases"] == {}
+    assert found["phone_orders"]["exchange"] == "conversation"
+    out = assay("tasks", "list").out
+    assert all(name in out for name in found)
+    assert "your own (--data)" in out
+
+
+def test_a_task_shows_prompt_slices_scorers_and_what_is_wanted(assay):
+    out = assay("tasks", "show", "json").out
+    assert out.startswith("json_extraction v1   Extract a JSON object")
+    assert "scorers   json_valid, json_schema, json_fields, json_exact (headline: json_exact)" in out
+    assert "slices    difficulty: " in out
+    assert "system    You turn short texts" in out
+    assert "wanted    {" in out
+
+
+def test_a_task_without_cases_of_its_own_says_what_it_needs(assay):
+    assert "name a file with --data" in assay("tasks", "show", "gsm8k").out
+
+
+def test_a_sound_file_says_how_many_cases_it_holds(assay):
+    assert assay("tasks", "check", "cases.jsonl").out == "cases.jsonl: a sound file of cases, 12 cases\n"
+    assert assay("tasks", "check", "task.yaml").out == "task.yaml: a sound task, 12 cases\n"
+    typed = assay("tasks", "check", "cases.jsonl", "--json")
+    assert typed.json == {"kind": "cases", "cases": {"": 12}, "problems": []}
+
+
+def test_every_bad_line_of_a_file_is_named_at_once(assay):
+    lines = ['{"id": "a", "input": "x"}', '{"id": "a", "input": "y"}', '{"id": 3, input}', "[1]", ""]
+    assay.write("bad.jsonl", "\n".join([*lines, '{"id": "b", "inputt": "z"}', '{"id": "c", "input": "w"}']))
+    typed = assay("tasks", "check", "bad.jsonl")
+    assert typed.code == 2
+    errors = [line for line in typed.err.splitlines() if line.startswith("error: ")]
+    assert [error.partition(":")[2].partition(":")[0].strip() for error in errors] == [
+        "bad.jsonl, line 2",
+        "bad.jsonl, line 3",
+        "bad.jsonl, line 4",
+        "bad.jsonl, line 6",
+    ]
+    assert "did you mean input?" in typed.err
+    assert typed.err.endswith("bad.jsonl: 4 problems, 2 good cases\n")
+
+
+def test_a_check_gives_up_after_many_problems(assay):
+    assay.write("bad.jsonl", "nonsense\n" * 1000)
+    typed = assay("tasks", "check", "bad.jsonl")
+    assert typed.err.count("error: ") == MOST_PROBLEMS
+    assert "the rest was not read" in typed.err
+
+
+def test_scenarios_are_known_by_their_variables_and_checked_against_the_world(assay):
+    good = {"name": "one", "variables": {"ORDER_GOAL": '[{"name": "филе", "qty": 2}]'}}
+    bad = {"name": "two", "variables": {"CURRENT_DATE": "2025-06-08 Friday"}}
+    assay.write("scenarios.json", json.dumps([good, bad]))
+    typed = assay("tasks", "check", "scenarios.json")
+    assert typed.code == 2
+    assert "scenario 1 (two)" in typed.err
+    assert "that day is a Sunday" in typed.err
+    assert typed.err.endswith("1 problem, 1 good scenario\n")
+    assay.write("post_body.json", json.dumps({"scenarios": [good]}))
+    assert "a sound file of scenarios, 1 scenario\n" in assay("tasks", "check", "post_body.json").out
+
+
+def test_cases_of_a_task_with_columns_of_its_own_are_read_by_them(assay):
+    assay.write(
+        "gsm.jsonl", '{"question": "1 + 1?", "answer": "2 #### 2"}\n{"question": "x", "answer": "?"}\n'
+    )
+    typed = assay("tasks", "check", "gsm.jsonl", "--task", "gsm8k")
+    assert typed.code == 2
+    assert "gsm.jsonl, line 2: answer holds no '####'" in typed.err
+
+
+def test_a_plan_is_checked_with_its_cases(assay):
+    assay.write("plan.yaml", "task: task.yaml\nmodels: [emulated/skill-1]\nlimit: 5\n")
+    assert assay("tasks", "check", "plan.yaml").out == "plan.yaml: a sound plan, 5 cases\n"
+    assay.write("plan.yaml", "task: task.yaml\nmodels: [emulated/skill-1]\ndata: none.jsonl\n")
+    assert assay("tasks", "check", "plan.yaml").code == 2
+
+
+@pytest.mark.parametrize("name", ["none.jsonl", "none.yaml", "none.json", "none.csv"])
+def test_a_file_that_is_missing_is_an_error(assay, name):
+    typed = assay("tasks", "check", name)
+    assert typed.code == 2
+    assert "no such file" in typed.err
