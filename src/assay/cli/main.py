@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -98,6 +99,9 @@ def _exit_code(error: BaseException) -> int:
         error = error.exceptions[0]
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else FAILED
+    if isinstance(error, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left has no reader
+        return 0
     if isinstance(error, (KeyboardInterrupt, click.exceptions.Abort)):
         click.echo("interrupted", err=True)
         return INTERRUPTED

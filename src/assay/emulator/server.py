@@ -24,6 +24,7 @@ from assay.emulator.pace import Pace, Timing
 from assay.emulator.registry import LISTED, NAMES, behaviour_for
 from assay.emulator.wire import (
     TOKEN_LENGTH,
+    Heard,
     Identity,
     Refusal,
     Tokens,
@@ -159,17 +160,14 @@ class Emulator:
             behaviour = self._behaviour(asked.model)
             prompt = digest_of(asked.messages)
             chosen = self._chosen(direct, asked.model, prompt, digest, attempt)
-            if not chosen.fault.applies(stream=heard.stream):
-                chosen = OK
-            answer = _limited(behaviour.answer(asked), asked.max_tokens)
         except Refusal as refusal:
-            body = wire.error(refusal.status, refusal.code, refusal.message)
-            delivery = plain(refusal.status, body)
+            delivery = plain(refusal.status, wire.error(refusal.status, refusal.code, refusal.message))
             return Planned(delivery, self._refused(request, digest, attempt, delivery))
-        tokens = Tokens(input_tokens(asked.messages, asked.tools), output_tokens(answer))
-        identity = Identity(f"chatcmpl-{digest[:20]}-{attempt}", int(time.time()))
-        factor = self.timing.factor(prompt, asked.seed)
-        ready = Ready(wire, heard, answer, tokens, identity=identity, timing=self.timing, factor=factor)
+        if not chosen.fault.applies(stream=heard.stream):
+            chosen = OK
+        ready = self._ready(
+            wire, heard, behaviour, prompt, Identity(f"chatcmpl-{digest[:20]}-{attempt}", _now())
+        )
         delivery = chosen.deliver(ready)
         record = Record(
             n=self._ledger.next_number,
@@ -182,14 +180,23 @@ class Emulator:
             fault=chosen.text,
             stream=heard.stream,
             status=delivery.status,
-            input=tokens.input,
-            output=tokens.output,
+            input=ready.tokens.input,
+            output=ready.tokens.output,
             may_bill=chosen.fault.billed,
-            text=answer.text,
-            truth=answer.truth,
+            text=ready.answer.text,
+            truth=ready.answer.truth,
         )
         self._ledger.add(record)
         return Planned(delivery, record)
+
+    def _ready(
+        self, wire: Wire, heard: Heard, behaviour: Behaviour, prompt: str, identity: Identity
+    ) -> Ready:
+        asked = heard.asked
+        answer = _limited(behaviour.answer(asked), asked.max_tokens)
+        tokens = Tokens(input_tokens(asked.messages, asked.tools), output_tokens(answer))
+        factor = self.timing.factor(prompt, asked.seed)
+        return Ready(wire, heard, answer, tokens, identity=identity, timing=self.timing, factor=factor)
 
     def _refused(self, request: HttpRequest, digest: str, attempt: int, delivery: Delivery) -> Record:
         record = Record(
@@ -269,6 +276,11 @@ def _json(status: int, value: JSON) -> Delivery:
 
 def _model(name: str) -> JSON:
     return {"id": name, "object": "model", "created": 0, "owned_by": "assay-emulator"}
+
+
+def _now() -> int:
+    """The wall-clock second."""
+    return int(time.time())
 
 
 def _limited(answer: Answer, max_tokens: int | None) -> Answer:

@@ -30,6 +30,7 @@ _BY_STATUS = {
 }
 _QUOTA = frozenset(
     {
+        "billing_error",
         "insufficient_quota",
         "billing_hard_limit_reached",
         "billing_not_active",
@@ -47,6 +48,8 @@ _OVERFLOW_TEXT = re.compile(
     r"|context window|prompt is too long|available context size",
     re.IGNORECASE,
 )
+_QUOTA_TEXT = re.compile(r"credit balance is too low", re.IGNORECASE)
+_QUOTA_BARE = re.compile(r"exceeded your (current )?quota", re.IGNORECASE)
 _NO_MODEL_TEXT = re.compile(r"\bmodels?\b", re.IGNORECASE)
 
 
@@ -68,11 +71,20 @@ def _classify(status: int, codes: frozenset[str], text: str) -> ErrorClass:
     if status < 200:
         return ErrorClass.PROTOCOL
     if status >= 400:
-        if codes & _QUOTA or codes & _NO_MODEL or (status == 404 and _NO_MODEL_TEXT.search(text)):
+        if _is_denied(status, codes, text):
             return ErrorClass.DENIED
         if codes & _OVERFLOW or (status in (400, 413, 422) and _OVERFLOW_TEXT.search(text)):
             return ErrorClass.CONTEXT_OVERFLOW
     return _BY_STATUS.get(status, ErrorClass.PROTOCOL if status < 300 else ErrorClass.REJECTED)
+
+
+def _is_denied(status: int, codes: frozenset[str], text: str) -> bool:
+    """Whether quota or model are at fault. A bare text is believed only where no code stands beside
+    it: some providers say "quota" of a limit for each minute.
+    """
+    if codes & _QUOTA or codes & _NO_MODEL or (status == 404 and _NO_MODEL_TEXT.search(text)):
+        return True
+    return bool(_QUOTA_TEXT.search(text) or (not codes and _QUOTA_BARE.search(text)))
 
 
 def provider_text(body: bytes) -> tuple[frozenset[str], str]:

@@ -40,7 +40,7 @@ class RequestWriter:
 
     def write(self, request: Request) -> bytes:
         """The body. Raises CallError(REJECTED) for what this wire cannot carry."""
-        self._check(request)
+        check_carried(self._model, request, self._capabilities)
         body: dict[str, JSON] = {"model": self._model, "messages": [_message(m) for m in request.messages]}
         if request.tools:
             body["tools"] = self._tools_of(request.tools)
@@ -53,22 +53,7 @@ class RequestWriter:
             body["stream"] = True
             body["stream_options"] = {"include_usage": True}
         body.update(self._extra)
-        try:
-            return msgspec.json.encode(body)
-        except UnicodeEncodeError as error:
-            raise CallError(
-                ErrorClass.REJECTED, "the request holds a lone surrogate, which no UTF-8 can carry"
-            ) from error
-
-    def _check(self, request: Request) -> None:
-        can = self._capabilities
-        for wanted, able, what in (
-            (bool(request.tools), can.tools, "tools"),
-            (request.format == "json_object", can.json_object, "response format json_object"),
-            (request.format == "json_schema", can.json_schema, "response format json_schema"),
-        ):
-            if wanted and not able:
-                raise CallError(ErrorClass.REJECTED, f"{self._model} cannot be asked with {what}")
+        return encoded(body)
 
     def _add_sampling(self, body: dict[str, JSON], request: Request) -> None:
         sampling = request.sampling
@@ -84,7 +69,7 @@ class RequestWriter:
 
     def _tools_of(self, tools: tuple[ToolSpec, ...]) -> msgspec.Raw:
         if self._tools[0] is not tools:
-            self._tools = (tools, msgspec.Raw(msgspec.json.encode([_tool(tool) for tool in tools])))
+            self._tools = (tools, msgspec.Raw(msgspec.json.encode([openai_tool(tool) for tool in tools])))
         return self._tools[1]
 
     def _format_of(self, request: Request) -> JSON:
@@ -94,6 +79,27 @@ class RequestWriter:
             self._schema = (request.schema, msgspec.Raw(msgspec.json.encode(request.schema)))
         schema = {"name": "reply", "strict": True, "schema": self._schema[1]}
         return {"type": "json_schema", "json_schema": schema}
+
+
+def check_carried(model: str, request: Request, can: Capabilities) -> None:
+    """Raises CallError(REJECTED) for a request that asks for more than the model's wire can carry."""
+    for wanted, able, what in (
+        (bool(request.tools), can.tools, "tools"),
+        (request.format == "json_object", can.json_object, "response format json_object"),
+        (request.format == "json_schema", can.json_schema, "response format json_schema"),
+    ):
+        if wanted and not able:
+            raise CallError(ErrorClass.REJECTED, f"{model} cannot be asked with {what}")
+
+
+def encoded(body: JSON) -> bytes:
+    """The body as JSON. Raises CallError(REJECTED) for text that no UTF-8 can carry."""
+    try:
+        return msgspec.json.encode(body)
+    except UnicodeEncodeError as error:
+        raise CallError(
+            ErrorClass.REJECTED, "the request holds a lone surrogate, which no UTF-8 can carry"
+        ) from error
 
 
 def _message(message: Message) -> JSON:
@@ -115,7 +121,8 @@ def _message(message: Message) -> JSON:
     return out
 
 
-def _tool(tool: ToolSpec) -> JSON:
+def openai_tool(tool: ToolSpec) -> JSON:
+    """A tool as OpenAI and those who follow it write it."""
     function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
     return {"type": "function", "function": function}
 

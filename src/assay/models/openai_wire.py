@@ -87,25 +87,39 @@ def finish_of(reason: str) -> Finish:
     return _FINISH.get(reason, Finish.UNKNOWN)
 
 
-def parts_text(content: str | list[JSON] | None) -> str:
-    """The text of a content that may be text, nothing, or a list of parts."""
+def parts_text(content: str | list[JSON] | None, *names: str) -> str:
+    """The text of a content that may be text, nothing, or a list of parts.
+
+    `names` are the fields of a part that hold text; without them it is `text`.
+    """
     if content is None or isinstance(content, str):
         return content or ""
-    texts = [part.get("text") if isinstance(part, dict) else part for part in content]
+    texts: list[JSON] = []
+    for part in content:
+        if isinstance(part, dict):
+            texts += [part.get(name) for name in names or ("text",)]
+        elif not names:
+            texts.append(part)
     return "".join(text for text in texts if isinstance(text, str))
+
+
+def thoughts(content: list[JSON]) -> str:
+    """The reasoning that stands among the parts of a content, as text or as parts of its own."""
+    inner = [part.get("thinking") for part in content if isinstance(part, dict)]
+    return "".join(parts_text(each) for each in inner if isinstance(each, (str, list)))
 
 
 def usage_of(value: JSON) -> Usage | None:
     """The usage that a server reports; None where a count is missing or is not one."""
     if not isinstance(value, dict):
         return None
-    given, made = _count(value.get("prompt_tokens")), _count(value.get("completion_tokens"))
+    given, made = count(value.get("prompt_tokens")), count(value.get("completion_tokens"))
     if given is None or made is None:
         return None
-    cached = _count(_inside(value, "prompt_tokens_details", "cached_tokens"))
+    cached = count(_inside(value, "prompt_tokens_details", "cached_tokens"))
     if cached is None:
-        cached = _count(value.get("prompt_cache_hit_tokens"))
-    reasoning = _count(_inside(value, "completion_tokens_details", "reasoning_tokens"))
+        cached = count(value.get("prompt_cache_hit_tokens"))
+    reasoning = count(_inside(value, "completion_tokens_details", "reasoning_tokens"))
     return Usage(given, made, cached or 0, reasoning or 0)
 
 
@@ -114,7 +128,8 @@ def _inside(value: dict[str, JSON], outer: str, inner: str) -> JSON:
     return details.get(inner) if isinstance(details, dict) else None
 
 
-def _count(value: JSON) -> int | None:
+def count(value: JSON) -> int | None:
+    """A count of tokens; None for what is none."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
