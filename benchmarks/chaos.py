@@ -1,0 +1,237 @@
+"""Chaos: kill -9 at random moments of a conversation run, resume, and hold the record to the ledger.
+
+    python benchmarks/chaos.py [--kills 30] [--trials 2000] [--in-flight 16] [--delay-ms 20] [--seed 1]
+
+The emulator runs as a process of its own and writes every request to its ledger file. `assay run` plays
+phone orders (the agent a model, the customer the agenda's rules) and is killed when it has come to
+a random number of recorded trials, always after a call that the run before had not recorded. Then
+`assay run --resume` goes on. An undisturbed run of the same plan is the reference. It held if
+
+- every planned trial is recorded once, with the outcome and the very lines of the undisturbed run;
+- no request reached the emulator without an attempt in the store;
+- each kill made at most as many calls paid again as were in flight;
+- the emulator's bill lies between the reported cost and that cost with the calls that were cut.
+
+Exits with 1 if anything did not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+from assay.emulator.ledger import records_of
+from assay.keys import JSON
+from assay.loading.bind import PRICES, read_prices
+from assay.ports import Where
+from assay.reports.summary import summarise
+from assay.store.sqlite import SqliteStore
+from assay.trial import CallState, EventKind, Trial
+from harness import ASSAY, CLIENT_CORE, ENVIRONMENT, emulator, free_port, pinned, timed
+
+SCENARIOS = 12
+"""How many the task phone_orders has."""
+
+PLAN = """\
+task: phone_orders
+models: [{{name: emulated/agent-0.9, base_url: {url}}}]
+exchange: {{client: rules}}
+scorers: [state]
+repeats: {repeats}
+seed: {seed}
+schedule: {{kind: closed, slots: {slots}}}
+"""
+
+
+@dataclass
+class Found:
+    """What did not hold."""
+
+    faults: list[str] = field(default_factory=list)
+
+    def check(self, held: bool, fault: str) -> None:
+        if not held:
+            self.faults.append(fault)
+
+
+def progress(store: Path) -> tuple[int, int]:
+    """How many trials and settled calls are in the store; none while it is not there."""
+    if not store.exists():
+        return 0, 0
+    try:
+        with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
+            counts = "SELECT (SELECT count(*) FROM trials), (SELECT count(*) FROM settlements)"
+            trials, settled = connection.execute(counts).fetchone()
+            return trials, settled
+    except sqlite3.OperationalError:  # it is being made
+        return 0, 0
+
+
+def killed(command: list[str], store: Path, target: int, draw: random.Random) -> bool:
+    """Runs the command until `target` trials are recorded and a call more than before, then kills it.
+
+    False if it came to its end first.
+    """
+    _, before = progress(store)
+    process = subprocess.Popen(
+        pinned(CLIENT_CORE, command),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=ENVIRONMENT,
+    )
+    while process.poll() is None:
+        trials, settled = progress(store)
+        if trials >= target and settled > before:
+            time.sleep(draw.uniform(0, 0.05))
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return process.returncode == -signal.SIGKILL
+        time.sleep(0.005)
+    return False
+
+
+def records(ledger: Path) -> list[dict[str, JSON]]:
+    return records_of(ledger.read_bytes().splitlines(keepends=True))
+
+
+def cut_calls(store: Path) -> int:
+    """Attempts of which the store does not know how they ended."""
+    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
+        query = "SELECT count(*) FROM calls c LEFT JOIN settlements s ON s.call = c.id WHERE s.call IS NULL"
+        count: int = connection.execute(query).fetchone()[0]
+        return count
+
+
+def trials_of(store: Path) -> Iterator[Trial]:
+    return SqliteStore.open(store, create=False).trials(Where())
+
+
+def played(trial: Trial) -> list[object]:
+    """What happened in a play, without the names of the attempts that brought it."""
+    lines = [(e.kind, e.role, e.message and e.message.text, e.delivered) for e in trial.transcript.events]
+    return [trial.status, trial.transcript.outcome.reason, [s.value for s in trial.scores], *lines]
+
+
+def turns(trial: Trial) -> set[tuple[str, str, int]]:
+    """The requests of a trial that were answered, each once however often it was paid."""
+    done = (call for call in trial.calls if call.state is CallState.DONE)
+    return {(call.role, call.request_hash, call.occurrence) for call in done}
+
+
+def compare(found: Found, store: Path, reference: Path, planned: int) -> None:
+    """Every trial once, and as it is when nothing is killed."""
+    whole = {trial.key: played(trial) for trial in trials_of(reference)}
+    ends = Counter(trial.transcript.outcome.reason for trial in trials_of(reference))
+    print(f"ends of the undisturbed run: {dict(ends)}")
+    keys: Counter[str] = Counter()
+    other = doubled = 0
+    for trial in trials_of(store):
+        keys[trial.key] += 1
+        other += played(trial) != whole.get(trial.key)
+        done = sum(call.state is CallState.DONE for call in trial.calls)
+        said = [e.call for e in trial.transcript.events if e.kind is EventKind.SAID and e.call]
+        doubled += done != len(turns(trial)) or len(said) != len(set(said))
+    lost, twice = len(whole.keys() - keys.keys()), sum(n - 1 for n in keys.values())
+    print(f"trials: {planned} planned, {len(keys)} recorded, {lost} lost, {twice} recorded twice")
+    print(f"transcripts: {other} differ from the undisturbed run, {doubled} hold a turn twice")
+    found.check(len(whole) == planned, f"the undisturbed run recorded {len(whole)} of {planned} trials")
+    found.check(len(keys) == planned and not lost and not twice, "recorded trials are not those planned")
+    found.check(not other and not doubled, "transcripts are not those of the undisturbed run")
+
+
+def bill(found: Found, store: Path, ledger: Path) -> None:
+    """The emulator's bill against what the run reports."""
+    record = SqliteStore.open(store, create=False)
+    (run,) = record.runs()
+    summary = summarise(record.trials(Where()), run)
+    prices, low, cut = read_prices(PRICES), summary.cost_usd, Decimal(0)
+    attempts = done = unknown = 0
+    for trial in record.trials(Where()):
+        done += len(turns(trial))
+        for call in trial.calls:
+            attempts += 1
+            if call.state is CallState.RESERVED:
+                unknown += 1
+                cut += prices.worst_case(call.model, call.request) or Decimal(0)
+    paid = records(ledger)
+    price = sum((Decimal(row["price"]) for row in paid), Decimal(0))
+    again = len(paid) - done
+    print(f"calls: {done} needed, {attempts} attempts in the store, {unknown} cut; {len(paid)} in the ledger")
+    print(f"paid again: {again}, reported as possible: {summary.models[0].attempts.unknown}")
+    print(f"spend: ledger ${price:.6f}, reported ${low:.6f} and at most ${cut:.6f} for the cut calls")
+    found.check(run.state == "completed", f"the run is {run.state}")
+    found.check(len(paid) <= attempts, "requests reached the emulator without an attempt in the store")
+    found.check(0 <= again <= unknown, "calls were paid again that no kill explains")
+    found.check(summary.models[0].attempts.unknown == unknown, "the summary hides cut calls")
+    found.check(low <= price <= low + cut, "the bill lies outside the reported interval")
+
+
+def kill_all(
+    found: Found, given: argparse.Namespace, start: list[str], store: Path, draw: random.Random
+) -> int:
+    """The run with its kills, to its end; gives how many kills there were."""
+    resume = [ASSAY, "run", "--resume", "--store", str(store), "--quiet"]
+    room = max(1, given.trials - 2 * given.in_flight)  # after the last kill something is left to do
+    targets = sorted(draw.uniform(0, room) for _ in range(given.kills))
+    kills = before = most = 0
+    for target in targets:
+        if not killed(resume if kills else start, store, int(target), draw):
+            break
+        kills += 1
+        cut = cut_calls(store)
+        most = max(most, cut - before)
+        found.check(cut - before <= given.in_flight, f"kill {kills} cut {cut - before} calls")
+        before = cut
+    found.check(kills == given.kills, f"only {kills} kills happened before the run ended")
+    timed(resume)
+    print(f"kills: {kills}, each cut at most {most} calls of {given.in_flight} in flight")
+    return kills
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--trials", type=int, default=2000)
+    parser.add_argument("--in-flight", type=int, default=16)
+    parser.add_argument("--delay-ms", type=float, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    repeats = -(-given.trials // SCENARIOS)
+    planned, found, began = repeats * SCENARIOS, Found(), time.monotonic()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        store, reference, ledger = folder / "a.db", folder / "reference.db", folder / "ledger"
+        plan = folder / "plan.yaml"
+        run = [ASSAY, "run", str(plan), "--quiet", "--store"]
+        port = ["--port", str(free_port())]  # where a model answers is part of a trial's key
+        with emulator(*port) as url:
+            plan.write_text(PLAN.format(url=url, repeats=repeats, seed=given.seed, slots=64))
+            timed([*run, str(reference)])
+        flags = [*port, "--ttft-ms", str(given.delay_ms), "--ledger", str(ledger)]
+        with emulator(*flags, "--price-input", "0.15", "--price-output", "0.60") as url:
+            plan.write_text(PLAN.format(url=url, repeats=repeats, seed=given.seed, slots=given.in_flight))
+            kill_all(found, given, [*run, str(store)], store, random.Random(given.seed))
+        compare(found, store, reference, planned)
+        bill(found, store, ledger)
+    for fault in found.faults:
+        print(f"DID NOT HOLD: {fault}")
+    print(f"{'broken' if found.faults else 'held'} in {time.monotonic() - began:.0f} s")
+    return 1 if found.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

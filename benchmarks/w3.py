@@ -1,0 +1,133 @@
+"""W3: 512 streams at once, TTFT 50 ms, 10 ms between tokens, 128 tokens: are the reported times true?
+
+    python benchmarks/w3.py [--requests 2048] [--streams 512] [--rounds 3]
+
+`assay run --stream` is held to the server's own record of each request; both read CLOCK_MONOTONIC. A
+request is matched to its record by the length of its body: each prompt has a length of its own. As
+seeds have 15 or 16 digits, some lengths meet all the same; those requests are left out. Errors are those
+of the first token's stamp (reported - written by the server), of the TTFT (reported - from the request's
+arrival at the server to its first token) and of the mean gap between tokens. Server on core 0, assay
+on core 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from assay.keys import JSON
+from assay.models.openai_request import RequestWriter
+from assay.ports import Capabilities, Where
+from assay.stats.quantiles import type7
+from assay.store.sqlite import SqliteStore
+from assay.trial import Call
+from harness import ASSAY, Timed, fetched, mock_server, spread, timed
+
+TASK = """\
+name: streams
+cases: streams.jsonl
+exchange: single
+prompt: {user: "{{INPUT}}"}
+scorers: [exact]
+sampling: {temperature: 0, max_tokens: 128}
+"""
+
+
+def write_task(folder: Path, requests: int) -> Path:
+    with (folder / "streams.jsonl").open("w") as file:
+        for n in range(requests):
+            file.write(json.dumps({"id": n, "input": f"{n:05d} " + "x" * (200 + n), "target": "y"}) + "\n")
+    task = folder / "task.yaml"
+    task.write_text(TASK)
+    return task
+
+
+def played(task: Path, url: str, streams: int, store: Path) -> tuple[Timed, JSON]:
+    """One `assay run` of streams, all answered; the run and its model's summary."""
+    words = [ASSAY, "run", str(task), "--model", "openai-compatible/mock", "--base-url", url]
+    words += ["--concurrency", str(streams), "--stream", "--store", str(store), "--json"]
+    run = timed(words)
+    (model,) = json.loads(run.out)["models"]
+    if model["statuses"]["scored"] != model["planned"]:
+        raise SystemExit(f"not all streams came through: {model['statuses']}")
+    return run, model
+
+
+@dataclass
+class Errors:
+    """Milliseconds (gaps: percent) between what is reported and what the server did."""
+
+    stamp: list[float] = field(default_factory=list)
+    ttft: list[float] = field(default_factory=list)
+    gap: list[float] = field(default_factory=list)
+
+    def add(self, call: Call, truth: JSON) -> None:
+        stamps, sent = call.reply.arrivals.token_stamps(), call.reply.instants.sent
+        self.stamp.append((stamps[0] - truth["first"]) / 1e6)
+        self.ttft.append(((stamps[0] - sent) - (truth["first"] - truth["arr"])) / 1e6)
+        gap = (stamps[-1] - stamps[0]) / (len(stamps) - 1)
+        true_gap = (truth["last"] - truth["first"]) / (truth["tok"] - 1)
+        self.gap.append(100 * (gap / true_gap - 1))
+
+
+def matched(store: Path, truths: Sequence[JSON]) -> Iterator[tuple[Call, JSON]]:
+    """Each call with the server's record of it, where the length of its body tells it from all others."""
+    writer = RequestWriter("mock", Capabilities())
+    lengths = Counter(truth["in"] for truth in truths)
+    single = {truth["in"]: truth for truth in truths if lengths[truth["in"]] == 1}
+    for trial in SqliteStore.open(store, create=False).trials(Where()):
+        for call in trial.calls:
+            truth = single.get(len(writer.write(call.request)))
+            if truth is not None:
+                yield call, truth
+
+
+def errors_of(store: Path, url: str) -> Errors:
+    lines = fetched(f"{url.removesuffix('/v1')}/truth?reset=1").splitlines()
+    errors = Errors()
+    for call, truth in matched(store, [json.loads(line) for line in lines]):
+        errors.add(call, truth)
+    return errors
+
+
+def show_error(name: str, rounds: Sequence[Sequence[float]], unit: str) -> None:
+    found = [[type7(sorted(values), q) for values in rounds] for q in (0.5, 0.99)]
+    print(f"  {name:<25} p50 {spread(found[0], 3)}  p99 {spread(found[1], 3)} {unit}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--requests", type=int, default=2048)
+    parser.add_argument("--streams", type=int, default=512)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    runs, shares, errors = [], [], []
+    ideal = given.requests / given.streams * (0.050 + 127 * 0.010)
+    flags = ["--ttft-ms", "50", "--itl-ms", "10", "--tokens", "128"]
+    with tempfile.TemporaryDirectory() as place, mock_server(*flags) as url:
+        task = write_task(Path(place), given.requests)
+        for n in range(given.rounds):
+            store = Path(place) / f"{n}.db"
+            run, model = played(task, url, given.streams, store)
+            runs.append(run)
+            shares.append(100 * ideal / model["speed"]["wall_seconds"])
+            errors.append(errors_of(store, url))
+    print(f"{given.requests} requests, {given.streams} streams at once, {len(errors[0].stamp)} matched")
+    print(f"  share of the ideal rate   {spread(shares, 1)} %")
+    show_error("error of the first stamp", [e.stamp for e in errors], "ms")
+    show_error("error of the TTFT", [e.ttft for e in errors], "ms")
+    print(f"  error of the mean gap     {spread([statistics.fmean(e.gap) for e in errors], 3)} %")
+    print(f"  CPU a request, whole run  {spread([run.cpu / given.requests * 1e3 for run in runs], 2)} ms")
+    print(f"  peak memory               {spread([run.peak_mb for run in runs], 0)} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""W4: streams without any delay, 64 at once: how many streamed tokens a second one core takes in.
+
+python benchmarks/w4.py [--requests 4000] [--streams 64] [--tokens 128] [--rounds 3]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from harness import mock_server, spread
+from w3 import played, write_task
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--requests", type=int, default=4000)
+    parser.add_argument("--streams", type=int, default=64)
+    parser.add_argument("--tokens", type=int, default=128)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    phase, whole, cpu = [], [], []
+    total = given.requests * given.tokens
+    with tempfile.TemporaryDirectory() as place, mock_server("--tokens", str(given.tokens)) as url:
+        task = write_task(Path(place), given.requests)
+        for n in range(given.rounds):
+            run, model = played(task, url, given.streams, Path(place) / f"{n}.db")
+            phase.append(total / model["speed"]["wall_seconds"])
+            whole.append(total / run.wall)
+            cpu.append(run.cpu / total * 1e6)
+    print(f"{given.requests} requests of {given.tokens} tokens, {given.streams} streams at once")
+    print(f"  tokens/s, request phase   {spread(phase, 0)}")
+    print(f"  tokens/s, whole wall      {spread(whole, 0)}")
+    print(f"  CPU a token, whole run    {spread(cpu, 2)} us")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
