@@ -132,7 +132,7 @@ class Loop:
         transcript = await self._transcript(planned, table)
         status, detail = status_after_play(transcript.outcome)
         if status is Status.NOT_RUN:
-            self.stopped_by = self._stop.reason or "circuit"
+            self._stopped(detail)
         return Trial(
             run=self._bound.run.id,
             key=planned.key,
@@ -195,8 +195,8 @@ class Loop:
             table = self._bound.scoring_table(trial, scored, self._store, self._watchers, self._stop)
             try:
                 given = await self._scores(scored, trial, table)
-            except Stopped:
-                self.stopped_by = self._stop.reason or "circuit"
+            except Stopped as stopped:
+                self._stopped(stopped.reason)
                 return
             scores += (structs.replace(score, scorer=scored.identity) for score in given)
             calls += table.calls
@@ -221,6 +221,12 @@ class Loop:
         except Exception as bug:  # noqa: BLE001  recorded: a scorer's bug must not end the run
             reason = f"{type(bug).__name__}: {bug}"
             return [Score(scored.scorer.name, None, reason, unscored="scorer_error")]
+
+    def _stopped(self, reason: str) -> None:
+        """Keeps why trials were not run. A spent budget stops the run, an open breaker its model."""
+        if reason == "budget":
+            self._stop.now("budget")
+        self.stopped_by = self._stop.reason or "circuit"
 
     def _tell(self, trial: Trial) -> None:
         for watcher in self._watchers:

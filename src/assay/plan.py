@@ -217,6 +217,8 @@ class Bound:
         return TrialTable(play, trial.seed, scored.places)
 
     def _play(self, key: str, case: Case, store: Store, watchers: Sequence[Watcher], stop: Stop) -> Play:
+        strict = self.plan.replay == "strict"
+        cached = strict or self.plan.cache == "read"
         return Play(
             run=self.run.id,
             trial=key,
@@ -224,7 +226,7 @@ class Bound:
             store=store,
             stop=stop,
             budget=self.budget,
-            held=store.lookup(self.run.id, key, cached=self.plan.cache == "read"),
-            strict=self.plan.replay == "strict",
+            held=store.lookup(self.run.id, key, cached=cached),
+            strict=strict,
             watchers=watchers,
         )

@@ -55,6 +55,7 @@ def task_options(function: F) -> F:
         click.option("--models", "model_list", metavar="M,N", help="Several models, by commas."),
         click.option("--base-url", metavar="URL", help="Where the models' server answers (ends in /v1)."),
         click.option("--key-variable", metavar="NAME", help="The variable with the key for --base-url."),
+        click.option("--cast", "casts", multiple=True, metavar="ROLE=M", help="The model in another seat."),
         click.option("--judge-model", metavar="M", help="The model in the judge's seat."),
         click.option(
             "--data", metavar="FILE", help="Cases: JSON Lines or CSV (scenarios for a conversation)."
@@ -100,10 +101,13 @@ def flags_over(plan: Plan, given: dict[str, JSON]) -> Plan:
     elif given["base_url"] is not None:
         addressed = (structs.replace(m, base_url=given["base_url"]) for m in plan.models)
         changes["models"] = tuple(addressed)
+    cast = dict(_pair(text, "--cast", "client=emulated/client") for text in given["casts"])
     if given["judge_model"] is not None:
-        changes["cast"] = {**plan.cast, "judge": model_choice(given["judge_model"], given)}
+        cast["judge"] = given["judge_model"]
+    if cast:
+        changes["cast"] = {**plan.cast, **{role: model_choice(name, given) for role, name in cast.items()}}
     if given["slices"]:
-        changes["slice"] = dict(_tag(text) for text in given["slices"])
+        changes["slice"] = dict(_pair(text, "--slice", "difficulty=hard") for text in given["slices"])
     if given["scorers"]:
         changes["scorers"] = tuple(given["scorers"])
     if given["retries"] is not None:
@@ -126,11 +130,12 @@ def _scheduled(plan: Plan, slots: int | None, rate: float | None) -> Plan:
     return structs.replace(plan, schedule=schedule)
 
 
-def _tag(text: str) -> tuple[str, str]:
-    tag, mark, value = text.partition("=")
-    if not mark or not tag:
-        raise UsageError(f"--slice {text}: not TAG=VALUE", fix="write --slice difficulty=hard")
-    return tag, value
+def _pair(text: str, flag: str, example: str) -> tuple[str, str]:
+    """NAME=VALUE of a flag."""
+    name, mark, value = text.partition("=")
+    if not mark or not name or not value:
+        raise UsageError(f"{flag} {text}: not NAME=VALUE", fix=f"write {flag} {example}")
+    return name, value
 
 
 def _dollars(text: str) -> Decimal:

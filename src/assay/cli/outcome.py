@@ -67,8 +67,8 @@ def slices_lines(summary: Summary) -> list[str]:
             value = f"{each.headline.value:.2f}" if each.headline.value is not None else "-"
             every[each.key][each.value].append(value)
     found = {key: dict(values) for key, values in every.items() if len(values) > 1}
-    single = {key: next(iter(values.values())) for key, values in every.items() if len(values) == 1}
-    found |= {OTHER_TAGS: single} if single else {}
+    marks = {key: next(iter(v.values())) for key, v in every.items() if list(v) == [key]}
+    found |= {OTHER_TAGS: marks} if marks else {}
     lines = []
     for key, values in list(found.items())[:MOST_TAGS]:
         parts = [f"{looks.short(name, 24)} {' vs '.join(each)}" for name, each in values.items()]

@@ -28,14 +28,17 @@ def play(
     run_id: str | None = None,
     as_json: bool = False,
     quiet: bool = False,
+    shown: bool = True,
     log_folder: str | None = None,
     watchers: Sequence[Watcher] = (),
 ) -> tuple[Result, int]:
     """Runs the plan and shows it; returns its result and the exit code.
 
+    `quiet` leaves the figures alone to be shown, `shown` False not even those.
+
     The first Ctrl-C (or SIGTERM) lets what is in flight end and saves it; the second one stops.
     """
-    silent = quiet or as_json
+    silent = quiet or as_json or not shown
     progress = LiveProgress(sys.stderr) if sys.stderr.isatty() else PlainProgress(sys.stderr)
     listeners: list[Watcher] = [*watchers]
     if not silent:
@@ -51,9 +54,10 @@ def play(
             progress.close()
     if as_json:
         click.echo(looks.json_text(result.summary))
-    elif not quiet:
+    elif shown:
         outcome.show(result.run, result.summary, comparisons(result))
-        next_steps(result)
+        if not quiet:
+            next_steps(result)
     return result, outcome.exit_code(result.run, result.summary, plan.max_failed)
 
 
@@ -141,4 +145,4 @@ def next_steps(result: Result) -> None:
         (f"assay export {short} --to csv", "all trials"),
         ("assay runs list", "all runs"),
     ):
-        click.echo(click.style(f"{command:<48} {what}", dim=True))
+        click.echo(click.style(f"{command:<58} {what}", dim=True))

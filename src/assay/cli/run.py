@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -63,7 +64,10 @@ def _resumed(name: str, store: str, *, as_json: bool, quiet: bool, log_dir: str 
     from assay.store.sqlite import SqliteStore
 
     record = SqliteStore.open(Path(store), create=False)
-    run = record.latest_unfinished() if name == "last" else record.find_run(name)
+    try:
+        run = record.latest_unfinished() if name == "last" else record.find_run(name)
+    finally:
+        asyncio.run(record.close())
     if run is None:
         raise UsageError(f"{store}: no unfinished run", fix="start one: assay run TASK --model M")
     if run.state == "completed":

@@ -66,7 +66,8 @@ def command(file: str | None, **given: JSON) -> None:
         plan,
         store=given["store"],
         as_json=given["as_json"],
-        quiet=given["quiet"] or single is not None,
+        quiet=given["quiet"],
+        shown=single is None,
         log_folder=given["log_dir"],
         watchers=watchers,
     )

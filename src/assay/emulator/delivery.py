@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from enum import Enum, IntFlag
 from http import HTTPStatus
 
@@ -75,6 +76,7 @@ class Ready:
         self.heard = heard
         self.answer = answer
         self.tokens = tokens
+        self.told: Tokens | None = tokens
         self.identity = identity
         self.timing = timing
         self.ttft = timing.ttft_s * factor
@@ -92,11 +94,17 @@ class Ready:
 
     def body(self) -> bytes:
         """The reply as one JSON body."""
-        return self.wire.body(self.heard, self.answer, self.tokens, self.identity)
+        return self.wire.body(self.heard, self.answer, self.told, self.identity)
 
     def stream(self) -> Stream:
         """The reply as events."""
-        return self.wire.stream(self.heard, self.answer, self.tokens, self.identity, self.timing.chunk_tokens)
+        return self.wire.stream(self.heard, self.answer, self.told, self.identity, self.timing.chunk_tokens)
+
+    def untold(self) -> Ready:
+        """The same reply without its usage."""
+        other = copy(self)
+        other.told = None
+        return other
 
     def timeline(self) -> list[Send]:
         """The events of the streamed reply with their instants.

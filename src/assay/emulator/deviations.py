@@ -122,7 +122,7 @@ def error_in_200(ready: Ready, params: Params) -> Delivery:
 def no_choices(ready: Ready, params: Params) -> Delivery:
     """A body of the right shape without an answer in it."""
     del params
-    return plain(200, b'{"id":"x","object":"chat.completion","choices":[]}', at=ready.due_whole)
+    return plain(200, ready.wire.hollow, at=ready.due_whole)
 
 
 def bad_json(ready: Ready, params: Params) -> Delivery:
@@ -170,7 +170,9 @@ def huge(ready: Ready, params: Params) -> Delivery:
     """An answer of `mb` mebibytes, as fast as the client reads."""
     size = max(1, int(params["mb"]))
     if ready.heard.stream:
-        event = _first_token(ready).replace(b'"delta":{', b'"delta":{"pad":"' + b"x" * 65_000 + b'",', 1)
+        event = _first_token(ready)
+        for part in (b'"delta":{', b'"message":{'):  # the dialects' names for what has grown
+            event = event.replace(part, part + b'"pad":"' + b"x" * 65_000 + b'",', 1)
         block = chunk(event)
         opening = head(200, ready.wire.stream_type, None)
         return Delivery((Send(0.0, opening, Mark.HEAD),), End.CLOSE, 200, (block, size * _MIB // len(block)))
@@ -188,10 +190,7 @@ def _first_token(ready: Ready) -> bytes:
 def no_usage(ready: Ready, params: Params) -> Delivery:
     """The right reply without its usage."""
     del params
-    if ready.heard.stream:
-        return streamed(ready, _without(ready, Mark.USAGE))
-    cut, _, _ = ready.body().rpartition(b',"usage":')
-    return plain(200, cut + b"}", at=ready.due_whole, mark=Mark.TOKEN)
+    return right_reply(ready.untold())
 
 
 def _without(ready: Ready, marks: Mark) -> list[Send]:
@@ -230,7 +229,7 @@ def s_keepalive(ready: Ready, params: Params) -> Delivery:
     start, every = _first(ready, params), max(0.01, float(params["every"]))
     beats = int(min(float(params["s"]), 3600.0) / every)
     last = start[-1].at
-    comments = [Send(last + (n + 1) * every, b": keep-alive\n\n") for n in range(beats)]
+    comments = [Send(last + (n + 1) * every, ready.wire.idle) for n in range(beats)]
     return streamed(ready, [*start, *comments], End.CLOSE, closed=False)
 
 

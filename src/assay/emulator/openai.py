@@ -100,6 +100,8 @@ class OpenAIChat:
 
     path = "/chat/completions"
     stream_type = b"text/event-stream; charset=utf-8"
+    idle = b": keep-alive\n\n"
+    hollow = b'{"id":"x","object":"chat.completion","choices":[]}'
 
     def __init__(self) -> None:
         self._decode = msgspec.json.Decoder(_Chat).decode
@@ -119,7 +121,7 @@ class OpenAIChat:
             include_usage=options is not None and options.include_usage,
         )
 
-    def body(self, heard: Heard, answer: Answer, tokens: Tokens, identity: Identity) -> bytes:
+    def body(self, heard: Heard, answer: Answer, tokens: Tokens | None, identity: Identity) -> bytes:
         message: JSON = {"role": "assistant", "content": answer.text or None, "refusal": None}
         if answer.tool_calls:
             message["tool_calls"] = [_call(call) for call in answer.tool_calls]
@@ -133,12 +135,12 @@ class OpenAIChat:
                 "model": heard.asked.model,
                 "system_fingerprint": FINGERPRINT,
                 "choices": [{"index": 0, "message": message, "finish_reason": answer.finish.value}],
-                "usage": _usage(tokens),
+                **({} if tokens is None else {"usage": _usage(tokens)}),
             }
         )
 
     def stream(
-        self, heard: Heard, answer: Answer, tokens: Tokens, identity: Identity, chunk_tokens: int
+        self, heard: Heard, answer: Answer, tokens: Tokens | None, identity: Identity, chunk_tokens: int
     ) -> Stream:
         """The role first, then a chunk for every `chunk_tokens` tokens, then finish, usage, end mark."""
         open_usage = b',"usage":null}' if heard.include_usage else b"}"
@@ -153,7 +155,7 @@ class OpenAIChat:
         for place, call in enumerate(answer.tool_calls):
             tokened += [chunk(delta) for delta in self._call_deltas(place, call, chunk_tokens)]
         used: tuple[bytes, ...] = ()
-        if heard.include_usage:
+        if heard.include_usage and tokens is not None:
             used = (b"data: " + base + b'[],"usage":' + text(_usage(tokens)) + b"}\n\n",)
         return Stream(
             lead=(chunk(b'{"role":"assistant","content":""}'),),

@@ -12,6 +12,8 @@ from urllib.parse import parse_qs, unquote
 import msgspec
 from msgspec import structs
 
+from assay.emulator import anthropic, ollama
+from assay.emulator.anthropic import AnthropicMessages
 from assay.emulator.behaviour import Answer, Behaviour
 from assay.emulator.choice import Choice
 from assay.emulator.connection import Connection, HttpRequest, Planned
@@ -19,6 +21,7 @@ from assay.emulator.delivery import JSON_TYPE, Delivery, Ready, plain
 from assay.emulator.faults import OK, Chosen
 from assay.emulator.index import Index, digest_of
 from assay.emulator.ledger import Ledger, Record
+from assay.emulator.ollama import OllamaChat, OllamaGenerate
 from assay.emulator.openai import OpenAIChat
 from assay.emulator.pace import Pace, Timing
 from assay.emulator.registry import LISTED, NAMES, behaviour_for
@@ -61,7 +64,8 @@ class Emulator:
         self.choice = Choice() if choice is None else choice
         self._ledger = Ledger() if ledger is None else ledger
         self._port = port
-        self._wires: dict[str, Wire] = {wire.path: wire for wire in (OpenAIChat(),)}
+        dialects: tuple[Wire, ...] = (OpenAIChat(), AnthropicMessages(), OllamaChat(), OllamaGenerate())
+        self._wires: dict[str, Wire] = {wire.path: wire for wire in dialects}
         self._behaviours: dict[str, Behaviour] = {}
         self._connections: set[Connection] = set()
         self._accepted = 0
@@ -235,7 +239,9 @@ class Emulator:
     def _page(self, request: HttpRequest, path: str, query: str) -> Delivery:
         """The answers that are no chat: models, ledger, counts, reset."""
         if path == "/models" or path.startswith("/models/"):
-            return self._models(unquote(path[len("/models/") :]))
+            return self._models(unquote(path[len("/models/") :]), request)
+        if path.startswith("/api/"):
+            return self._ollama_page(path)
         if path == "/ledger":
             return self._show_ledger(query)
         if path == "/stats":
@@ -246,11 +252,24 @@ class Emulator:
         message = f"Nothing is at {request.method[:10]} {path[:80]}."
         return plain(404, self._wires[OpenAIChat.path].error(404, "not_found", message))
 
-    def _models(self, name: str) -> Delivery:
+    def _ollama_page(self, path: str) -> Delivery:
+        """Ollama's lists; all models are in memory."""
+        if path == "/api/tags":
+            return _json(200, ollama.tags(LISTED))
+        if path == "/api/ps":
+            return _json(200, ollama.loaded(LISTED))
+        if path == "/api/version":
+            return _json(200, {"version": ollama.VERSION})
+        return _json(404, {"error": "404 page not found"})
+
+    def _models(self, name: str, request: HttpRequest) -> Delivery:
+        """The list of models or one of them, as the asker's dialect has it."""
+        theirs = b"anthropic-version" in request.headers
         if not name:
-            return _json(200, {"object": "list", "data": [_model(each) for each in LISTED]})
+            data = [_model(each) for each in LISTED]
+            return _json(200, anthropic.models(LISTED) if theirs else {"object": "list", "data": data})
         if behaviour_for(name, self.index) is not None:
-            return _json(200, _model(name))
+            return _json(200, anthropic.model(name) if theirs else _model(name))
         message = f"The model {name[:80]!r} does not exist; there are {NAMES}."
         return plain(404, self._wires[OpenAIChat.path].error(404, "model_not_found", message))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+import msgspec
 from msgspec import Struct
 
 from assay.emulator.behaviour import Answer, Asked
@@ -61,7 +62,10 @@ class Stream(Struct, frozen=True):
 
 
 class Wire(Protocol):
-    """One dialect. `path` is where it listens, after the version prefix."""
+    """One dialect. `path` is where it listens, after the version prefix.
+
+    Where `tokens` is None a reply is written without its usage.
+    """
 
     @property
     def path(self) -> str: ...
@@ -71,14 +75,24 @@ class Wire(Protocol):
         """The content type of a streamed reply."""
         ...
 
+    @property
+    def idle(self) -> bytes:
+        """What keeps a stream open and says nothing."""
+        ...
+
+    @property
+    def hollow(self) -> bytes:
+        """A body of the right shape without an answer in it."""
+        ...
+
     def read(self, body: bytes) -> Heard:
         """Raises Refusal for a body that is not a request of this dialect."""
         ...
 
-    def body(self, heard: Heard, answer: Answer, tokens: Tokens, identity: Identity) -> bytes: ...
+    def body(self, heard: Heard, answer: Answer, tokens: Tokens | None, identity: Identity) -> bytes: ...
 
     def stream(
-        self, heard: Heard, answer: Answer, tokens: Tokens, identity: Identity, chunk_tokens: int
+        self, heard: Heard, answer: Answer, tokens: Tokens | None, identity: Identity, chunk_tokens: int
     ) -> Stream: ...
 
     def error(self, status: int, code: str, message: str) -> bytes:
@@ -99,6 +113,19 @@ def pieces(text: str, chunk_tokens: int) -> list[str]:
     """The text cut into chunks of that many tokens; joined, they are the text."""
     size = TOKEN_LENGTH * chunk_tokens
     return [text[at : at + size] for at in range(0, len(text), size)]
+
+
+def arguments_object(arguments: str) -> JSON:
+    """The arguments of a call for a wire that wants an object there: the same JSON text, on one
+    line; what is no object goes into one.
+    """
+    try:
+        value = msgspec.json.decode(arguments)
+    except (ValueError, RecursionError):
+        return {"INVALID_JSON": arguments}
+    if not isinstance(value, dict):
+        return {"INVALID_JSON": arguments}
+    return value if "\n" in arguments else msgspec.Raw(arguments.encode())
 
 
 def input_tokens(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> int:

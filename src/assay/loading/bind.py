@@ -228,7 +228,7 @@ class _Binder:
     def _cast(self, role: str, who: str) -> Place:
         choice = self._plan.cast.get(role)
         if choice is None:
-            flag = "--judge-model M" if role == "judge" else f"--{role} M"
+            flag = "--judge-model M" if role == "judge" else f"--cast {role}=M"
             raise UsageError(
                 f"{who} needs a model in the seat {role!r}",
                 fix=f"add {flag}, or cast: {{{role}: MODEL}} to the plan",

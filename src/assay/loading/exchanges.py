@@ -57,7 +57,7 @@ def build_exchange(
     """The task's exchange with the plan's settings over its own, and the task's world."""
     name, settings = folder.exchange()
     world = read_world(folder.file(folder.form.world)) if folder.form.world is not None else None
-    draft = Draft(folder, {**settings, **plan.exchange}, world, environment, fetch)
+    draft = Draft(folder, _over(plan.exchange, settings), world, environment, fetch)
     if name.startswith(PREFIX):
         exchange: Exchange = made(name, "exchange", draft.settings)
     elif name in _BUILDERS:
@@ -65,6 +65,16 @@ def build_exchange(
     else:
         raise UsageError(f"unknown exchange {name!r}", fix=did_you_mean(name, _BUILDERS))
     return exchange, world
+
+
+def _over(changes: dict[str, JSON], settings: dict[str, JSON]) -> dict[str, JSON]:
+    """The settings with the changes over them, object by object: one limit leaves the others."""
+    merged = dict(settings)
+    for key, value in changes.items():
+        held = merged.get(key)
+        both = isinstance(value, dict) and isinstance(held, dict)
+        merged[key] = _over(value, merged[key]) if both else value
+    return merged
 
 
 class _SingleSettings(Struct, frozen=True, forbid_unknown_fields=True):

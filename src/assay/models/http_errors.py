@@ -44,7 +44,7 @@ _QUOTA = frozenset(
 _NO_MODEL = frozenset({"model_not_found", "unknown_model", "invalid_model", "model_not_supported"})
 _OVERFLOW = frozenset({"context_length_exceeded", "exceed_context_size_error"})
 _OVERFLOW_TEXT = re.compile(
-    r"maximum context length|context length exceeded|exceeds? the (model's )?(maximum )?context"
+    r"maximum context length|context length exceeded|exceed(s|ed)? (the |max )?(model's )?(maximum )?context"
     r"|context window|prompt is too long|available context size",
     re.IGNORECASE,
 )
