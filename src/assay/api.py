@@ -45,13 +45,13 @@ async def run(
     record cannot be kept. `on_bound` is shown the bound plan before the first trial.
     """
     chosen = plan if isinstance(plan, Plan) else read_plan(Path(plan))
-    where = Path(store)
+    where, stop = Path(store), stop or Stop()
     async with bound(chosen, environment or read_environment(), run_id=run_id) as ready:
-        record = open_store(where)
+        record = open_store(where, stop)
         try:
             if on_bound is not None:
                 on_bound(ready)
-            ended = await loop.run(ready, record, watchers, stop or Stop())
+            ended = await loop.run(ready, record, watchers, stop)
             summary = summarise(record.trials(Where(run=ended.id)), ended)
         finally:
             await record.close()
@@ -75,8 +75,8 @@ async def rescore(
     the judge's seat. A score that is stored by the same scorer, settings and models is not made
     again. The headline stays the run's own. Raises UsageError as `run` does.
     """
-    where = Path(store)
-    record = SqliteStore.open(where, create=False)
+    where, stop = Path(store), stop or Stop()
+    record = SqliteStore.open(where, create=False, patient=_patient(stop))
     try:
         found = record.find_run(run)
         if found.state == "running":
@@ -85,19 +85,26 @@ async def rescore(
             )
         plan = plan_to_score(stored_plan(found.plan), scorers, judge)
         async with bound_to_score(plan, found, environment or read_environment()) as ready:
-            await loop.rescore(ready, record, watchers, stop or Stop())
+            await loop.rescore(ready, record, watchers, stop)
         summary = summarise(record.trials(Where(run=found.id)), found)
     finally:
         await record.close()
     return Result(found, summary, where)
 
 
-def open_store(path: Path) -> SqliteStore:
-    """The store at `path`, made with its folder where there is none."""
+def open_store(path: Path, stop: Stop) -> SqliteStore:
+    """The store at `path`, made with its folder where there is none.
+
+    It waits while the disk is full, until the run is cancelled.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as failure:
         raise UsageError(
             f"the store {path} cannot be made: {failure.strerror}", fix="name another file with --store FILE"
         ) from None
-    return SqliteStore.open(path)
+    return SqliteStore.open(path, patient=_patient(stop))
+
+
+def _patient(stop: Stop) -> Callable[[], bool]:
+    return lambda: stop.reason != "cancelled"

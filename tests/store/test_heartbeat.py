@@ -12,6 +12,7 @@ import pytest
 from assay.errors import StoreError, UsageError
 from assay.ports import Where
 from assay.store.heartbeat import FRESH_SECONDS, Heartbeats, alive
+from assay.store.patience import Patience
 from assay.store.schema import connect, migrations, prepare
 from assay.store.sqlite import SqliteStore
 from assay.store.writer import Writer
@@ -95,7 +96,7 @@ async def test_a_writer_whose_run_was_taken_over_writes_no_more(store, place, sa
 async def test_the_heartbeat_is_renewed_while_nothing_is_written(place) -> None:
     prepare(place, migrations(), create=True)
     heartbeats = Heartbeats(period=0.02)
-    writer = Writer(place, heartbeats)
+    writer = Writer(place, heartbeats, Patience(place, lambda: False))
     session = await writer.do(heartbeats.begin)
     seen: set[int] = set()
     end = time.monotonic() + 10

@@ -169,7 +169,7 @@ def run_points(points: Sequence[Plan], *, store: str, quiet: bool) -> tuple[list
     for number, plan in enumerate(points, 1):
         watchers = [] if quiet else [_announced(plan, number, len(points))]
         try:
-            result, code = play(plan, store=store, quiet=True, watchers=watchers)
+            result, code = play(plan, store=store, shown=False, watchers=watchers)
         finally:
             for watcher in watchers:
                 close = getattr(watcher, "close", None)

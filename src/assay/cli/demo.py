@@ -49,7 +49,7 @@ def _played(title: str, plan: Plan, store: str) -> Run:
     from assay.watchers.progress import PlainProgress
 
     _heading(title)
-    result, code = play(plan, store=store, quiet=True, watchers=(PlainProgress(sys.stderr),))
+    result, code = play(plan, store=store, shown=False, watchers=(PlainProgress(sys.stderr),))
     outcome.show(result.run, result.summary, comparisons(result))
     if code:
         sys.exit(code)

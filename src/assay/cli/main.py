@@ -109,7 +109,8 @@ def _exit_code(error: BaseException) -> int:
         _complain_of_usage(error)
         return USAGE
     if isinstance(error, AssayError):
-        complain(str(error), _REMEDIES.get(type(error), "see the message; --debug shows where"))
+        fixes = (fix for kind, fix in _REMEDIES.items() if isinstance(error, kind))
+        complain(str(error), next(fixes, "see the message; --debug shows where"))
         return CANNOT_TELL
     traceback.print_exception(error)
     click.echo("error: this is a fault of assay itself; please report it with the lines above", err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -14,6 +15,9 @@ from assay.errors import CallError, ErrorClass, UsageError
 from assay.keys import JSON
 from assay.loading import files
 from assay.loading.environment import Environment
+from assay.models.anthropic import AnthropicModel
+from assay.models.http_model import HttpModel
+from assay.models.ollama import OllamaModel
 from assay.models.openai import OpenAIModel
 from assay.models.openai_request import LengthField
 from assay.models.recorded import RecordedModel
@@ -27,7 +31,8 @@ from assay.transport.sink import Clocks
 class Provider(Struct, frozen=True):
     """Where a provider answers and which variables hold its key and another address of it.
 
-    `listed` says that its list of models is complete, so that a name which is not in it is wrong.
+    `listed` says that its list of models is complete, so that a name which is not in it is wrong;
+    `wire` which dialect it speaks.
     """
 
     base_url: str | None
@@ -36,6 +41,7 @@ class Provider(Struct, frozen=True):
     needs_key: bool = False
     length_field: LengthField = "max_tokens"
     listed: bool = False
+    wire: Literal["openai", "anthropic", "ollama"] = "openai"
 
 
 PROVIDERS = {
@@ -51,10 +57,18 @@ PROVIDERS = {
         "https://api.groq.com/openai/v1", "GROQ_API_KEY", "GROQ_BASE_URL", needs_key=True, listed=True
     ),
     "vllm": Provider("http://127.0.0.1:8000/v1", "VLLM_API_KEY", "VLLM_BASE_URL", listed=True),
-    "ollama": Provider("http://127.0.0.1:11434/v1", None, "OLLAMA_BASE_URL", listed=True),
+    "anthropic": Provider(
+        "https://api.anthropic.com",
+        "ANTHROPIC_API_KEY",
+        "ANTHROPIC_BASE_URL",
+        needs_key=True,
+        listed=True,
+        wire="anthropic",
+    ),
+    "ollama": Provider("http://127.0.0.1:11434", None, "OLLAMA_BASE_URL", listed=True, wire="ollama"),
     "openai-compatible": Provider(None),
 }
-"""Providers that speak OpenAI's chat completions. Ollama is spoken to through its `/v1` path."""
+"""Providers by name. Ollama is spoken to in its own dialect; its `/v1` path is `openai-compatible`."""
 
 OTHERS = {
     "emulated": "the embedded emulator: skill-0.8, agent, client, judge, fault-NAME",
@@ -120,6 +134,10 @@ class ModelShelf:
 
     def _remote(self, name: str, rest: str, choice: ModelChoice, provider: Provider) -> Model:
         base_url, key = self._address(name, choice, provider)
+        if provider.wire == "anthropic":
+            return AnthropicModel(name, rest, base_url, key, self._shared(), clocks=self._clocks)
+        if provider.wire == "ollama":
+            return OllamaModel(name, rest, base_url, key, self._shared(), clocks=self._clocks)
         return OpenAIModel(
             name,
             rest,
@@ -211,7 +229,7 @@ async def check(model: Model, provider: str) -> str | None:
     Raises UsageError where nobody answers, the key is refused, or a complete list lacks the name.
     An odd answer is no reason to stop: it comes back as a warning.
     """
-    if not isinstance(model, OpenAIModel):
+    if not isinstance(model, HttpModel):
         return None
     try:
         names = await model.list_models()

@@ -41,14 +41,13 @@ class Heartbeats:
         return bool(self._mine)
 
     def begin(self, connection: sqlite3.Connection) -> int:
-        """The session number of this process."""
-        if not self.session:
-            row = connection.execute(
-                "INSERT INTO sessions (pid, host, opened) VALUES (?, ?, ?) RETURNING id",
-                (os.getpid(), self._host, time.time_ns()),
-            ).fetchone()
-            self.session = int(row[0])
-            self._hold(connection, -self.session)  # so that `vacuum` sees a writer without a run
+        """A session number for this process: a new one at each try, since the last may not have been kept."""
+        row = connection.execute(
+            "INSERT INTO sessions (pid, host, opened) VALUES (?, ?, ?) RETURNING id",
+            (os.getpid(), self._host, time.time_ns()),
+        ).fetchone()
+        self.session = int(row[0])
+        self._hold(connection, -self.session)  # so that `vacuum` sees a writer without a run
         return self.session
 
     def claim(self, connection: sqlite3.Connection, run: int, name: str) -> None:

@@ -8,7 +8,7 @@ import itertools
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec import structs
@@ -17,6 +17,7 @@ from assay.errors import StopReason, StoreError, UsageError
 from assay.ports import Effect, Held, Run, RunState, Where
 from assay.store.encoding import Bodies, Row, call_row, packed, score_row, settlement_row, trial_rows
 from assay.store.heartbeat import Heartbeats
+from assay.store.patience import Patience
 from assay.store.reader import Reader, Spent, read_trials
 from assay.store.removal import delete
 from assay.store.schema import migrations, prepare
@@ -33,8 +34,9 @@ class SqliteStore:
     few milliseconds. Raises StoreError, naming the file, where the record cannot be read or kept.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience: Patience) -> None:
         self._path = path
+        self._patience = patience
         self._reader = Reader(path)
         self._heartbeats = Heartbeats()
         self._writer: Writer | None = None
@@ -47,15 +49,19 @@ class SqliteStore:
         self._calls: dict[tuple[str, str], dict[str, int]] = {}
 
     @classmethod
-    def open(cls, path: str | Path, *, create: bool = True) -> SqliteStore:
+    def open(
+        cls, path: str | Path, *, create: bool = True, patient: Callable[[], bool] = lambda: False
+    ) -> SqliteStore:
         """The store in the file at `path`, made (mode 0600) if it is not there and `create` allows.
 
+        While `patient` says so a full disk makes its callers wait (an hour at most, told as a
+        warning of the log) and not fail; the writer's thread asks it.
         Raises UsageError, with nothing created, where the file is not a store that this version knows.
         """
         place = Path(path)
         prepare(place, migrations(), create=create)
         try:
-            return cls(place)
+            return cls(place, Patience(place, patient))
         except sqlite3.Error as error:
             raise UsageError(
                 f"the store {place} cannot be opened: {error}",
@@ -104,7 +110,12 @@ class SqliteStore:
         self._earlier[run.id] = self._reader.unfinished(number) if resumed else frozenset()
 
     async def end_run(self, run: str, state: RunState, stop: StopReason | None) -> None:
-        """Marks the run's end; returns once that and all before it is on the disk."""
+        """Marks the run's end; returns once that and all before it is on the disk.
+
+        An interrupted run waits for no full disk.
+        """
+        if state == "interrupted":
+            self._patience.lose()
         writer, number = await self._writing(), self._number(run)
 
         def act(connection: sqlite3.Connection) -> None:
@@ -276,7 +287,7 @@ class SqliteStore:
             return self._writer
         async with self._opening:
             if self._writer is None:
-                self._writer = Writer(self._path, self._heartbeats)
+                self._writer = Writer(self._path, self._heartbeats, self._patience)
             if not self._begun:  # not by the heartbeats' session: its thread sets it before the ids are here
                 session = await self._writer.do(self._heartbeats.begin)
                 self._ids = itertools.count(session << SESSION_BITS)

@@ -18,6 +18,7 @@ from msgspec import Struct
 from assay.errors import AssayError, StoreError
 from assay.store.encoding import Row, shrunk
 from assay.store.heartbeat import Heartbeats
+from assay.store.patience import Patience, passing
 from assay.store.schema import connect
 
 R = TypeVar("R")
@@ -80,11 +81,16 @@ class Job(Struct, eq=False):
 
 
 class Writer:
-    """Takes jobs from one event loop and commits them in groups, in order."""
+    """Takes jobs from one event loop and commits them in groups, in order.
 
-    def __init__(self, path: Path, heartbeats: Heartbeats) -> None:
+    While the file takes nothing (the disk is full) the thread keeps its group and tries again as
+    long as `patience` lasts; its callers wait.
+    """
+
+    def __init__(self, path: Path, heartbeats: Heartbeats, patience: Patience) -> None:
         self._path = path
         self._heartbeats = heartbeats
+        self._patience = patience
         self._connection = connect(path)
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._known = Known()
@@ -187,7 +193,7 @@ class Writer:
                 continue
             self._write_group(group)
             group = []
-            self._commit([job], [])
+            self._keep([job], [])
             self._wake([job], 1, None)
         self._write_group(group)
 
@@ -196,9 +202,9 @@ class Writer:
         group = self._owed + jobs
         if not group:
             return
-        if not self._commit(group, group):
+        if not self._keep(group, group):
             for job in group:
-                self._commit([job], [job])
+                self._keep([job], [job])
         # A record that nobody waits for is not lost to a full disk: it goes with the next group.
         alone = [job for job in group if job.done is None and job.error is not None]
         self._owed = [job for job in alone if isinstance(job.error, _Refused)]
@@ -210,6 +216,16 @@ class Writer:
             self._loop.call_soon_threadsafe(self._finished, jobs, counted, grievance)
         except RuntimeError:
             return  # the loop is closed: nobody waits
+
+    def _keep(self, jobs: list[Job], rows_of: list[Job]) -> bool:
+        """Commits, again and again while the file takes nothing that it might take later."""
+        whole = self._commit(jobs, rows_of)
+        while isinstance(refused := jobs[0].error, _Refused):
+            if refused.passing is None or not self._patience.again(refused.passing):
+                return whole
+            whole = self._commit(jobs, rows_of)
+        self._patience.over()
+        return whole
 
     def _commit(self, jobs: list[Job], rows_of: list[Job]) -> bool:
         """One transaction, whole or not at all; False if the group must be tried job by job."""
@@ -256,8 +272,12 @@ class Writer:
     def _refusal(self, error: Exception) -> AssayError:
         if isinstance(error, AssayError):
             return error
-        kind = StoreError if isinstance(error, _POISON) or not isinstance(error, sqlite3.Error) else _Refused
-        return kind(f"the store {self._path} could not keep a record: {error}")
+        why = passing(error)
+        reason = f"{why} ({error})" if why else str(error)
+        text = f"the store {self._path} could not keep a record: {reason}"
+        if isinstance(error, _POISON) or not isinstance(error, sqlite3.Error):
+            return StoreError(text)
+        return _Refused(text, why)
 
     def _insert(self, jobs: list[Job]) -> None:
         tables: dict[str, list[Row]] = {}
@@ -275,7 +295,11 @@ class Writer:
 
 
 class _Refused(StoreError):
-    """The file refused the group: the disk is full, or fails."""
+    """The file refused the group; `passing` says why, where that may pass: the disk is full, or fails."""
+
+    def __init__(self, text: str, passing: str | None) -> None:
+        super().__init__(text)
+        self.passing = passing
 
 
 class Known:
