@@ -30,13 +30,15 @@ class ModelChoice(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
     """A model as a plan names it: `provider/name`, and what is particular to it.
 
     `base_url` is where its server answers instead of the provider's own; no key of the provider
-    goes there, only the one in the variable that `key_variable` names.
+    goes there, only the one in the variable that `key_variable` names. `num_ctx` is Ollama's
+    context in tokens.
     """
 
     name: str
     base_url: str | None = None
     key_variable: str | None = None
     sampling: Sampling = Sampling()
+    num_ctx: int | None = None
 
 
 class Window(Struct, frozen=True, forbid_unknown_fields=True):
@@ -190,7 +192,7 @@ class Bound:
     def _spec(self, model: str) -> str:
         """What all trials of one model have in common, as sent: cast, sampling, exchange."""
         cast = [
-            [place.role, place.name, place.endpoint.name, to_builtins(place.sampling)]
+            [place.role, place.name, place.endpoint.name, to_builtins(place.sampling), *place.sent]
             for place in self.places[model]
         ]
         return digest([RECORD_VERSION, cast, self.exchange.spec])

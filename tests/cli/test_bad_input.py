@@ -208,3 +208,17 @@ def test_every_verb_tells_of_itself(assay, verb):
     assert typed.code == 0
     assert typed.out.startswith(f"Usage: assay {verb}")
     assert "\\b" not in typed.out
+
+
+def test_a_load_run_that_was_broken_off_is_not_resumed(assay):
+    """Its window is invalid: figures of two halves of a load would be those of no load."""
+    assay.write(
+        "plan.yaml",
+        "task: task.yaml\nmodels: [emulated/skill-1]\nschedule: {kind: constant, rate: 50}\n"
+        "window: {seconds: 0.2}\nsampling: {max_tokens: 9}\n",
+    )
+    cut = assay("run", "plan.yaml", "--budget", "0.000001")
+    assert cut.code == 3
+    again = assay("run", "--resume")
+    assert again.code == 2
+    assert "cannot be mended" in again.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Literal
 
@@ -11,6 +12,7 @@ import pytest
 from msgspec import Struct
 
 from assay.emulator.index import Index, entry
+from assay.emulator.ledger import Record
 from assay.emulator.server import Emulator
 from assay.keys import JSON
 from assay.message import say
@@ -18,6 +20,7 @@ from assay.message import say
 QUESTION = "What is six times seven?"
 RIGHT = "Forty-two, that is 42 — сорок два."
 PATIENCE = 0.25
+INTERIM = re.compile(rb"(HTTP/1\.1 1\d\d [^\r]*\r\n\r\n)*")
 
 
 class Got(Struct):
@@ -88,6 +91,7 @@ async def read_one(reader: asyncio.StreamReader, patience: float = PATIENCE) -> 
 
 
 def _complete(raw: bytes) -> bool:
+    raw = _past_interim(raw)
     head, _, body = raw.partition(b"\r\n\r\n")
     lower = head.lower()
     if b"\r\n\r\n" not in raw:
@@ -99,13 +103,19 @@ def _complete(raw: bytes) -> bool:
     return lower.startswith(b"http/1.1 204")
 
 
+def _past_interim(raw: bytes) -> bytes:
+    interim = INTERIM.match(raw)
+    return raw if interim is None else raw[interim.end() :]
+
+
 def _got(raw: bytes, end: str) -> Got:
-    head, _, body = raw.partition(b"\r\n\r\n")
+    head, _, body = _past_interim(raw).partition(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
-    headers = dict(line.split(": ", 1) for line in lines[1:])
+    headers = dict(line.split(": ", 1) for line in lines[1:] if line)
     if headers.get("transfer-encoding") == "chunked":
         body = _dechunked(body)
-    status = int(lines[0].split()[1]) if raw else 0
+    code = lines[0].split()[1:2]
+    status = int(code[0]) if code and code[0].isdigit() else 0
     return Got(status, headers, body, raw, end)  # type: ignore[arg-type]  # one of the four words
 
 
@@ -188,3 +198,22 @@ def request_bytes() -> Callable[..., bytes]:
 def read_response() -> Callable[..., Awaitable[Got]]:
     """Reads one response from a stream reader."""
     return read_one
+
+
+@pytest.fixture
+def faulty(
+    start: Start, talk: Talk, make: Callable[..., bytes]
+) -> Callable[..., Awaitable[tuple[Got, Record]]]:
+    """Asks a fresh emulator for one fault."""
+
+    async def ask(
+        fault: str, *, stream: bool = False, index: Index | None = None, **how: JSON
+    ) -> tuple[Got, Record]:
+        emulator = await start(index)
+        options = {"stream_options": {"include_usage": True}} if stream else {}
+        got = await talk(emulator, make(stream=stream, **options), headers={"x-fault": fault}, **how)
+        record = emulator.ledger.records()[0]
+        assert record.fault == fault
+        return got, record
+
+    return ask

@@ -1,5 +1,7 @@
 import json
+import re
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -17,9 +19,11 @@ BODY_ERRORS = {
     "404": (404, "model_not_found"),
     "408": (408, "request_timeout"),
     "409": (409, "conflict"),
+    "413": (413, "request_too_large"),
     "422": (422, "unprocessable"),
     "429": (429, "rate_limit_exceeded"),
     "429quota": (429, "insufficient_quota"),
+    "429spend": (429, "spend_limit_reached"),
     "500": (500, "server_error"),
     "502": (502, "bad_gateway"),
     "503": (503, "overloaded"),
@@ -27,30 +31,12 @@ BODY_ERRORS = {
     "529": (529, "overloaded_error"),
     "200err": (200, "server_error"),
 }
-TESTED_ALONE = {"ok", "refuse", "fin", "stall_headers", "502html", "307", "200html", "204", "200empty"}
-TESTED_ALONE |= {"huge", "drip", "nousage", "nochoices", "badjson", "badutf8", "trunc"}
-TESTED_STREAMS = {"s_cut", "s_rst", "s_stall", "s_keepalive", "s_nofinish", "s_nofinish_done", "s_err"}
-TESTED_STREAMS |= {"s_errevent", "s_badutf8", "s_badjson", "s_splitutf8", "s_crlf", "s_nospace", "s_dup"}
-TESTED_STREAMS |= {"s_after_done", "s_done_open", "s_empty", "s_html", "s_json"}
 
 
-@pytest.fixture
-def faulty(start, talk, make):
-    """Asks a fresh emulator for one fault."""
-
-    async def ask(fault, *, stream=False, **how):
-        emulator = await start()
-        options = {"stream_options": {"include_usage": True}} if stream else {}
-        got = await talk(emulator, make(stream=stream, **options), headers={"x-fault": fault}, **how)
-        record = emulator.ledger.records()[0]
-        assert record.fault == fault
-        return got, record
-
-    return ask
-
-
-def test_every_fault_of_the_table_is_tested_here():
-    assert set(BODY_ERRORS) | TESTED_ALONE | TESTED_STREAMS == set(FAULTS)
+def test_every_fault_of_the_table_is_asserted_by_its_name_in_these_files():
+    texts = "".join(path.read_text() for path in Path(__file__).parent.glob("test_emulator_fault*.py"))
+    named = set(re.findall(r'"(\w+)(?:[:"])', texts)) | set(BODY_ERRORS)
+    assert set(FAULTS) <= named
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -79,6 +65,7 @@ async def test_an_error_answer_has_its_status_and_the_providers_shape(faulty, fa
         ("429:ra=1500,form=ms", "retry-after-ms", "1500"),
         ("429:form=bad", "retry-after", "soon"),
         ("429:form=none", "retry-after", None),
+        ("429:ra=2,form=reset", "x-ratelimit-reset-requests", "2s"),
     ],
 )
 async def test_a_rate_limit_says_how_long_to_wait_in_the_form_asked_for(faulty, fault, name, value):
@@ -93,7 +80,7 @@ async def test_a_rate_limit_can_name_a_date(faulty, ra):
     assert got.headers["retry-after"].endswith(" GMT")
 
 
-@pytest.mark.parametrize(("fault", "end"), [("refuse", "reset"), ("fin", "eof")])
+@pytest.mark.parametrize(("fault", "end"), [("rst", "reset"), ("fin", "eof")])
 async def test_a_connection_that_ends_without_an_answer(faulty, fault, end):
     got, record = await faulty(fault)
     assert (got.raw, got.end) == (b"", end)
@@ -111,7 +98,7 @@ async def test_stalled_headers_come_late_where_seconds_are_given(faulty):
     assert record.headers_sent - record.arrived >= 50_000_000
 
 
-@pytest.mark.parametrize(("fault", "status"), [("200html", 200), ("502html", 502)])
+@pytest.mark.parametrize(("fault", "status"), [("200html", 200), ("502html", 502), ("503html", 503)])
 async def test_a_page_comes_in_place_of_json(faulty, fault, status):
     got, _ = await faulty(fault)
     assert (got.status, got.headers["content-type"]) == (status, "text/html")
@@ -124,14 +111,25 @@ async def test_an_answer_without_a_body(faulty, fault, status):
     assert (got.status, got.body, got.end) == (status, b"", "complete")
 
 
-async def test_a_redirect_names_another_host(faulty):
-    got, _ = await faulty("307")
-    assert (got.status, got.headers["location"]) == (307, "http://elsewhere.invalid/v1/chat/completions")
+@pytest.mark.parametrize(
+    ("fault", "status", "host"),
+    [
+        ("307", 307, "http://elsewhere.invalid"),
+        ("308:host=other.invalid", 308, "http://other.invalid"),
+        ("307same", 307, ""),
+        ("308same", 308, ""),
+    ],
+)
+async def test_a_redirect_names_the_same_place_or_another_host(faulty, fault, status, host):
+    got, _ = await faulty(fault)
+    assert (got.status, got.headers["location"]) == (status, host + "/v1/chat/completions")
 
 
 async def test_a_body_without_choices_or_with_spoiled_json(faulty):
-    empty, _ = await faulty("nochoices")
+    empty, _ = await faulty("emptychoices")
     assert empty.json["choices"] == []
+    none, _ = await faulty("nochoices")
+    assert "choices" not in none.json
     cut, _ = await faulty("badjson")
     with pytest.raises(ValueError, match=r"Expecting|Unterminated|codec"):
         assert cut.json
@@ -296,24 +294,43 @@ async def test_a_stream_can_be_empty_a_page_or_plain_json(faulty):
     assert plain.text == RIGHT
 
 
-@pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if fault.needs != "any"])
+@pytest.mark.parametrize(
+    "name", [name for name, fault in FAULTS.items() if fault.needs != "any" or fault.calls]
+)
 async def test_a_request_of_the_other_kind_is_answered_right(start, talk, make, name):
     emulator = await start()
-    got = await talk(emulator, make(stream=FAULTS[name].needs == "body"), headers={"x-fault": name})
+    fault = FAULTS[name]
+    got = await talk(emulator, make(stream=fault.needs == "body" or fault.calls), headers={"x-fault": name})
     assert got.text == RIGHT
     assert emulator.ledger.records()[0].fault == "ok"
 
 
-@pytest.mark.parametrize("name", [name for name in FAULTS if name != "huge"])
+QUICK = {
+    "drip": "bps=9999999",
+    "slow_headers": "bps=9999999",
+    "s_keepalive": "s=0.05",
+    "interim_flood": "mb=1",
+    "huge": "mb=1",
+    "gzbomb": "mb=1",
+    "s_tiny": "n=100",
+    "s_longline": "mb=1",
+    "deep": "n=10",
+    "idle_fin": "ms=1",
+    "idle_rst": "ms=1",
+}
+SILENT = {"stall_headers"}
+
+
+@pytest.mark.parametrize("name", FAULTS)
 @pytest.mark.parametrize("stream", [False, True])
 async def test_no_fault_breaks_on_a_short_or_an_empty_answer(start, talk, make, name, stream):
     asked = [say("user", "short"), say("user", "")]
     emulator = await start(Index(filter(None, [entry(asked[:1], "7")])))
-    quick = ":bps=9999999" if name == "drip" else ":s=0.05" if name == "s_keepalive" else ""
+    fault = f"{name}:{QUICK[name]}" if name in QUICK else name
     for model, content in (("skill-1", "short"), ("echo", "")):
         body = make(model, content, stream=stream)
-        got = await talk(emulator, body, headers={"x-fault": name + quick}, patience=0.05)
-        assert got.end == "silence" if name == "stall_headers" else True
+        got = await talk(emulator, body, headers={"x-fault": fault}, patience=0.05)
+        assert (got.raw == b"" and got.end == "silence") == (name in SILENT)
     assert len(emulator.ledger.records()) == 2
 
 

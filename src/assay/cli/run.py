@@ -73,4 +73,9 @@ def _resumed(name: str, store: str, *, as_json: bool, quiet: bool, log_dir: str 
     if run.state == "completed":
         raise UsageError(f"{run.id} is complete", fix=f"see it with: assay show {run.id}/1")
     plan = stored_plan(run.plan)
+    if plan.window is not None or plan.schedule.open:
+        raise UsageError(
+            f"{run.id} loaded an endpoint: its window was broken off and cannot be mended",
+            fix="start it anew; with --cache read what was answered is not asked again",
+        )
     return play(plan, store=store, run_id=run.id, as_json=as_json, quiet=quiet, log_folder=log_dir)

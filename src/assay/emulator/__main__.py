@@ -11,10 +11,12 @@ from pathlib import Path
 
 import msgspec
 
+from assay.emulator.capacity import capacity_from
 from assay.emulator.choice import Choice, mix_of, script_of
+from assay.emulator.connection import Life
 from assay.emulator.index import Index
 from assay.emulator.ledger import Ledger, Price
-from assay.emulator.pace import Timing
+from assay.emulator.pace import Timing, rhythms_of
 from assay.emulator.server import Emulator
 from assay.emulator.serving import serve
 from assay.errors import UsageError
@@ -32,6 +34,11 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
     add("--seed", type=int, default=0, help="seed of the mix of faults")
     add("--mix", default="", help="weighted faults, such as ok=80,500=5,s_cut=5")
     add("--script", type=Path, help='JSON of {"prompt digest or *": ["500", "ok"]}')
+    add("--timings", type=Path, help='JSON of {"prompt digest or *": {"ttft_ms": 100, "gaps_ms": [20]}}')
+    add("--capacity", default="", help="limits, such as rpm=600,tpm=60000,concurrency=8,full=503")
+    add("--idle-ms", type=float, help="milliseconds after which an idle connection is closed")
+    add("--idle-end", choices=("fin", "rst"), default="fin", help="how it is closed")
+    add("--max-requests", type=int, help="requests that a connection serves")
     add("--ledger", type=Path, help="file that gets a line for every moment")
     add("--billing", choices=("arrival", "first_token", "completion"), default="arrival")
     add("--price-input", type=Decimal, default=Decimal(0), help="dollars for a million input tokens")
@@ -53,8 +60,18 @@ def emulator_of(words: Sequence[str]) -> Emulator:
         ledger=Ledger(
             asked.ledger, price=Price(asked.price_input, asked.price_output), billing=asked.billing
         ),
+        capacity=capacity_from(asked.capacity),
+        life=_life(asked),
+        rhythms={} if asked.timings is None else rhythms_of(_json(asked.timings)),
         port=asked.port,
     )
+
+
+def _life(asked: argparse.Namespace) -> Life:
+    idle, most = asked.idle_ms, asked.max_requests
+    if (idle is not None and not 0 <= idle < 1e9) or (most is not None and most < 1):
+        raise UsageError("a connection's idle time is negative or its requests below 1", fix="see --help")
+    return Life(None if idle is None else idle / 1e3, asked.idle_end, most)
 
 
 def _index(path: Path | None) -> Index:

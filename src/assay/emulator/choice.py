@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from assay.emulator.faults import OK, Chosen, fault_named
+from assay.emulator.fault import Chosen
+from assay.emulator.faults import OK, fault_named
 from assay.errors import UsageError
 from assay.keys import JSON, unit
 

@@ -8,12 +8,13 @@ import struct
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Literal, Protocol
 
 import httptools
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from assay.emulator.delivery import Delivery, End, Mark, Send, plain
+from assay.emulator.capacity import Gate, Turn
+from assay.emulator.delivery import Delivery, End, Mark, Send, plain, with_headers
 from assay.emulator.ledger import Ledger, Record
 from assay.emulator.pace import Pace
 
@@ -34,10 +35,21 @@ class HttpRequest(Struct, frozen=True):
 
 
 class Planned(Struct, frozen=True):
-    """What is sent back, and the ledger's record of it where it has one."""
+    """What is sent back, the ledger's record of it, and its turn, where it has one."""
 
     delivery: Delivery
     record: Record | None = None
+    turn: Turn | None = None
+
+
+class Life(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long a connection is kept: closed (`idle_end`) after `idle_s` seconds without a request, and
+    after `requests` of them, the last of which says so. None is without a limit.
+    """
+
+    idle_s: float | None = None
+    idle_end: Literal["fin", "rst"] = "fin"
+    requests: int | None = None
 
 
 class House(Protocol):
@@ -48,6 +60,12 @@ class House(Protocol):
 
     @property
     def pace(self) -> Pace: ...
+
+    @property
+    def gate(self) -> Gate: ...
+
+    @property
+    def life(self) -> Life: ...
 
     def handle(self, request: HttpRequest) -> Planned: ...
 
@@ -70,12 +88,14 @@ class Connection(asyncio.Protocol):
         self._number = 0
         self._last = False
         self._deaf = False
+        self._served = 0
         self.on_message_begin()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - tells mypy what asyncio promises
         self._transport = transport
         self._number = self._house.joined(self)
+        self._lie_idle()
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
@@ -169,9 +189,19 @@ class Connection(asyncio.Protocol):
         """Begins the next reply, if none is on its way."""
         while self._current is None and self._waiting and self._transport is not None:
             request = self._waiting.popleft()
-            planned = self._house.handle(request)
+            planned = self._planned(request)
             self._current = _Outgoing(self, self._transport, self._house, planned, request.arrived)
-            self._current.go()
+            self._current.begin()
+
+    def _planned(self, request: HttpRequest) -> Planned:
+        """What a request gets; the last one that this connection serves says so."""
+        planned = self._house.handle(request)
+        self._served += 1
+        if self._served != self._house.life.requests:
+            return planned
+        self._last = True
+        delivery = with_headers(planned.delivery, (("connection", "close"),))
+        return structs.replace(planned, delivery=delivery)
 
     def finished(self) -> None:
         """The reply is out: the connection may serve the next request."""
@@ -180,6 +210,29 @@ class Connection(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self.next)
         elif self._last and self._transport is not None:
             self._transport.close()
+        else:
+            self._lie_idle()
+
+    def _lie_idle(self) -> None:
+        """Ends the connection if it serves nothing until its idle time has passed."""
+        idle, served = self._house.life.idle_s, self._served
+
+        def end() -> None:
+            if self._served == served and self._transport is not None:
+                if self._house.life.idle_end == "rst":
+                    reset(self._transport)
+                else:
+                    self._transport.close()
+
+        if idle is not None:
+            self._house.pace.at(time.monotonic_ns() + int(idle * 1e9), end)
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Ends a connection by RST."""
+    sock: socket.socket = transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 class _Outgoing:
@@ -198,19 +251,31 @@ class _Outgoing:
         self._house = house
         self._delivery = planned.delivery
         self._record = planned.record
-        self._arrived = arrived
+        self._turn = planned.turn
+        self._base = arrived
         self._place = 0
         self._floods = 0 if planned.delivery.flood is None else planned.delivery.flood[1]
         self._gone = False
         self.blocked = False
 
+    def begin(self) -> None:
+        """Goes out at once, or when it is served."""
+        if self._turn is None:
+            self.go()
+        else:
+            self._turn.take(self._serve)
+
+    def _serve(self, base: int) -> None:
+        self._base = base
+        self.go()
+
     def go(self) -> None:
         """Sends everything that is due, and asks to be called for what is due next."""
-        sends = self._delivery.sends
+        sends, thaw = self._delivery.sends, self._house.gate.thaw
         while not self._gone and self._place < len(sends):
             send = sends[self._place]
-            due = self._arrived + int(send.at * 1e9)
-            if send.at > 0 and due > time.monotonic_ns():
+            due = thaw(self._base + int(send.at * 1e9))
+            if due > time.monotonic_ns():
                 self._house.pace.at(due, self.go)
                 return
             self._place += 1
@@ -246,20 +311,27 @@ class _Outgoing:
 
     def _end(self) -> None:
         end = self._delivery.end
-        if end is End.HOLD:
+        if end is End.HALF:
+            self._transport.write_eof()
+        if end in (End.HOLD, End.HALF):
             return
         self._gone = True
+        self._leave()
         if end is End.RESET:
-            sock: socket.socket = self._transport.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self._transport.abort()
+            reset(self._transport)
         elif end is End.CLOSE:
             self._transport.close()
         self._connection.finished()
+
+    def _leave(self) -> None:
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.give_back()
 
     def client_gone(self) -> None:
         """The client left before the reply was out."""
         if not self._gone:
             self._gone = True
+            self._leave()
             if self._record is not None:
                 self._house.ledger.stamp(self._record, "client_gone")

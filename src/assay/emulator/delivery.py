@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from enum import Enum, IntFlag
 from http import HTTPStatus
@@ -10,7 +10,7 @@ from http import HTTPStatus
 from msgspec import Struct, structs
 
 from assay.emulator.behaviour import Answer
-from assay.emulator.pace import Timing
+from assay.emulator.pace import Rhythm, Timing
 from assay.emulator.wire import Heard, Identity, Stream, Tokens, Wire
 
 JSON_TYPE = b"application/json"
@@ -30,10 +30,11 @@ class Mark(IntFlag):
 
 
 class End(Enum):
-    """What becomes of the connection afterwards."""
+    """What becomes of the connection afterwards; HALF ends our direction alone."""
 
     KEEP = "keep"
     CLOSE = "close"
+    HALF = "half"
     RESET = "reset"
     HOLD = "hold"
 
@@ -71,6 +72,7 @@ class Ready:
         identity: Identity,
         timing: Timing,
         factor: float = 1.0,
+        rhythm: Rhythm | None = None,
     ) -> None:
         self.wire = wire
         self.heard = heard
@@ -79,12 +81,28 @@ class Ready:
         self.told: Tokens | None = tokens
         self.identity = identity
         self.timing = timing
-        self.ttft = timing.ttft_s * factor
+        self.rhythm = rhythm
+        self.ttft = timing.ttft_s * factor if rhythm is None else rhythm.ttft_s
         self.itl = timing.itl_s * factor
+        self.paced = bool(self.itl if rhythm is None else rhythm.gaps_s)
+
+    def altered(self, answer: Answer, tokens: Tokens) -> Ready:
+        """The same reply with another answer."""
+        other = copy(self)
+        other.answer, other.tokens, other.told = answer, tokens, tokens
+        return other
 
     def due(self, place: int) -> float:
         """Seconds after arrival at which the chunk of that place (from 0) is due."""
+        if self.rhythm is not None:
+            return self.rhythm.dues(place + 1)[-1]
         return self.ttft + place * self.itl
+
+    def dues(self, chunks: int) -> Sequence[float]:
+        """Seconds after arrival at which each of so many chunks is due."""
+        if self.rhythm is not None:
+            return self.rhythm.dues(chunks)
+        return [self.due(place) for place in range(chunks)]
 
     @property
     def due_whole(self) -> float:
@@ -114,7 +132,8 @@ class Ready:
         parts = self.stream()
         last = self.due(max(0, len(parts.tokens) - 1))
         sends = [Send(0.0, event, Mark.LEAD) for event in parts.lead]
-        sends += [Send(self.due(i), event, Mark.TOKEN) for i, event in enumerate(parts.tokens)]
+        dues = self.dues(len(parts.tokens))
+        sends += [Send(at, event, Mark.TOKEN) for at, event in zip(dues, parts.tokens, strict=False)]
         sends += [Send(last, event, Mark.FINISH) for event in parts.finish]
         sends += [Send(last, event, Mark.USAGE) for event in parts.usage]
         sends += [Send(last, event, Mark.DONE) for event in parts.done]
@@ -173,20 +192,21 @@ def streamed(
     timeline: Sequence[Send],
     end: End = End.KEEP,
     *,
-    frame: Callable[[bytes], bytes] = chunk,
     closed: bool = True,
+    kind: bytes | None = None,
+    extra: tuple[tuple[str, str], ...] = (),
 ) -> Delivery:
     """A chunked response: every event a chunk of its own, `closed` by the last-chunk mark.
 
     A timed token is a write of its own. Sends that are due together are one write where no pace
     is set (itl 0) and where none of them carries a token.
     """
-    opening = head(200, ready.wire.stream_type, None, (("cache-control", "no-cache"),))
+    opening = head(200, kind or ready.wire.stream_type, None, (("cache-control", "no-cache"), *extra))
     sends = [Send(0.0, opening, Mark.HEAD)]
-    sends += [structs.replace(send, data=frame(send.data)) for send in timeline]
+    sends += [structs.replace(send, data=chunk(send.data)) for send in timeline]
     if closed:
         sends.append(Send(sends[-1].at, LAST_CHUNK))
-    return Delivery(tuple(joined(sends, bool(ready.itl))), end)
+    return Delivery(tuple(joined(sends, ready.paced)), end)
 
 
 def joined(sends: Sequence[Send], paced: bool) -> list[Send]:
@@ -216,3 +236,15 @@ def right_reply(ready: Ready) -> Delivery:
     if ready.heard.stream:
         return streamed(ready, ready.timeline())
     return plain_reply(ready)
+
+
+def with_headers(delivery: Delivery, extra: Iterable[tuple[str, str]]) -> Delivery:
+    """The delivery with more header lines, where its first bytes are a response's first line."""
+    if not delivery.sends:
+        return delivery
+    first, *rest = delivery.sends
+    line, end, after = first.data.partition(b"\r\n")
+    if not (end and first.mark & Mark.HEAD and line.startswith(b"HTTP/")):
+        return delivery
+    more = b"".join([f"{name}: {value}\r\n".encode("latin-1") for name, value in extra])
+    return structs.replace(delivery, sends=(structs.replace(first, data=line + end + more + after), *rest))

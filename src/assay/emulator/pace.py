@@ -6,15 +6,18 @@ import asyncio
 import contextlib
 import ctypes
 import heapq
+import itertools
 import os
 import sys
 import time
 from collections.abc import Callable
 from typing import Protocol
 
+import msgspec
 from msgspec import Struct
 
-from assay.keys import unit
+from assay.errors import UsageError
+from assay.keys import JSON, unit
 
 _NS = 1_000_000_000
 _CLOCK_MONOTONIC, _ABSOLUTE, _NONBLOCK_CLOEXEC = 1, 1, 0o2004000
@@ -38,6 +41,39 @@ class Timing(Struct, frozen=True, forbid_unknown_fields=True):
         if not self.spread:
             return 1.0
         return 1.0 + self.spread * (2.0 * unit("timing", prompt, seed) - 1.0)
+
+
+class Rhythm(Struct, frozen=True):
+    """Exact times of one reply in seconds: to the first token, then each gap; the last one goes on."""
+
+    ttft_s: float = 0.0
+    gaps_s: tuple[float, ...] = ()
+
+    def dues(self, chunks: int) -> tuple[float, ...]:
+        """Seconds after arrival at which each of so many chunks is due."""
+        gaps = self.gaps_s[: max(0, chunks - 1)]
+        last = gaps[-1] if gaps else 0.0
+        rest = itertools.repeat(last, max(0, chunks - 1 - len(gaps)))
+        return tuple(itertools.accumulate((self.ttft_s, *gaps, *rest)))
+
+
+def rhythms_of(value: JSON) -> dict[str, Rhythm]:
+    """The times of {"prompt digest or *": {"ttft_ms": 100, "gaps_ms": [20, 500]}}. Raises UsageError."""
+    fix = 'write {"*": {"ttft_ms": 100, "gaps_ms": [20, 20, 500]}}'
+    try:
+        rows = msgspec.convert(value, dict[str, _Times])
+    except msgspec.ValidationError as problem:
+        raise UsageError(f"times: {problem}", fix=fix) from None
+    if not all(0 <= each <= 1e7 for row in rows.values() for each in (row.ttft_ms, *row.gaps_ms)):
+        raise UsageError("times: milliseconds below 0 or above ten million", fix=fix)
+    return {
+        key: Rhythm(row.ttft_ms / 1e3, tuple(gap / 1e3 for gap in row.gaps_ms)) for key, row in rows.items()
+    }
+
+
+class _Times(Struct, frozen=True, forbid_unknown_fields=True):
+    ttft_ms: float = 0.0
+    gaps_ms: tuple[float, ...] = ()
 
 
 class Alarm(Protocol):

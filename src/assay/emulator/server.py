@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, unquote
@@ -15,15 +16,18 @@ from msgspec import structs
 from assay.emulator import anthropic, ollama
 from assay.emulator.anthropic import AnthropicMessages
 from assay.emulator.behaviour import Answer, Behaviour
+from assay.emulator.capacity import Capacity, Gate, Refused, capacity_of
 from assay.emulator.choice import Choice
-from assay.emulator.connection import Connection, HttpRequest, Planned
-from assay.emulator.delivery import JSON_TYPE, Delivery, Ready, plain
-from assay.emulator.faults import OK, Chosen
+from assay.emulator.connection import Connection, HttpRequest, Life, Planned
+from assay.emulator.delivery import JSON_TYPE, Delivery, Ready, plain, with_headers
+from assay.emulator.fault import Chosen
+from assay.emulator.faults import OK
+from assay.emulator.hook import RECEIVER, Hook, Received
 from assay.emulator.index import Index, digest_of
 from assay.emulator.ledger import Ledger, Record
 from assay.emulator.ollama import OllamaChat, OllamaGenerate
 from assay.emulator.openai import OpenAIChat
-from assay.emulator.pace import Pace, Timing
+from assay.emulator.pace import Pace, Rhythm, Timing
 from assay.emulator.registry import LISTED, NAMES, behaviour_for
 from assay.emulator.wire import (
     TOKEN_LENGTH,
@@ -57,16 +61,23 @@ class Emulator:
         timing: Timing | None = None,
         choice: Choice | None = None,
         ledger: Ledger | None = None,
+        capacity: Capacity | None = None,
+        life: Life | None = None,
+        rhythms: Mapping[str, Rhythm] | None = None,
+        hook_reply: JSON = None,
         port: int = 0,
     ) -> None:
         self.index = Index() if index is None else index
         self.timing = Timing() if timing is None else timing
         self.choice = Choice() if choice is None else choice
         self._ledger = Ledger() if ledger is None else ledger
+        self._gate = Gate(Capacity() if capacity is None else capacity)
+        self._life = Life() if life is None else life
+        self._rhythms = {} if rhythms is None else dict(rhythms)
         self._port = port
-        dialects: tuple[Wire, ...] = (OpenAIChat(), AnthropicMessages(), OllamaChat(), OllamaGenerate())
+        dialects = (OpenAIChat(), AnthropicMessages(), OllamaChat(), OllamaGenerate(), Hook(hook_reply))
         self._wires: dict[str, Wire] = {wire.path: wire for wire in dialects}
-        self._behaviours: dict[str, Behaviour] = {}
+        self._behaviours: dict[str, Behaviour] = {RECEIVER: Received()}
         self._connections: set[Connection] = set()
         self._accepted = 0
         self._server: asyncio.Server | None = None
@@ -84,8 +95,16 @@ class Emulator:
         return self._pace
 
     @property
+    def gate(self) -> Gate:
+        return self._gate
+
+    @property
+    def life(self) -> Life:
+        return self._life
+
+    @property
     def root(self) -> str:
-        """The address under which /ledger, /stats and /reset lie as well: http://host:port."""
+        """The address under which /ledger, /stats, /capacity and /reset lie as well: http://host:port."""
         return f"http://{LOOPBACK}:{self._port}"
 
     @property
@@ -167,12 +186,19 @@ class Emulator:
         except Refusal as refusal:
             delivery = plain(refusal.status, wire.error(refusal.status, refusal.code, refusal.message))
             return Planned(delivery, self._refused(request, digest, attempt, delivery))
-        if not chosen.fault.applies(stream=heard.stream):
-            chosen = OK
         ready = self._ready(
             wire, heard, behaviour, prompt, Identity(f"chatcmpl-{digest[:20]}-{attempt}", _now())
         )
+        admitted = self._gate.admit(ready.tokens.input + ready.tokens.output, wire.path)
+        if isinstance(admitted, Refused):
+            body = wire.error(admitted.status, admitted.code, admitted.message)
+            delivery = plain(admitted.status, body, extra=admitted.headers)
+            return Planned(delivery, self._refused(request, digest, attempt, delivery, asked.model))
+        if not chosen.fault.applies(ready):
+            chosen = OK
         delivery = chosen.deliver(ready)
+        if admitted:
+            delivery = with_headers(delivery, admitted)
         record = Record(
             n=self._ledger.next_number,
             conn=request.conn,
@@ -191,7 +217,7 @@ class Emulator:
             truth=ready.answer.truth,
         )
         self._ledger.add(record)
-        return Planned(delivery, record)
+        return Planned(delivery, record, self._gate.turn(prompt, asked.seed))
 
     def _ready(
         self, wire: Wire, heard: Heard, behaviour: Behaviour, prompt: str, identity: Identity
@@ -200,18 +226,30 @@ class Emulator:
         answer = _limited(behaviour.answer(asked), asked.max_tokens)
         tokens = Tokens(input_tokens(asked.messages, asked.tools), output_tokens(answer))
         factor = self.timing.factor(prompt, asked.seed)
-        return Ready(wire, heard, answer, tokens, identity=identity, timing=self.timing, factor=factor)
+        rhythm = (self._rhythms.get(prompt) or self._rhythms.get("*")) if self._rhythms else None
+        return Ready(
+            wire,
+            heard,
+            answer,
+            tokens,
+            identity=identity,
+            timing=self.timing,
+            factor=factor,
+            rhythm=rhythm,
+        )
 
-    def _refused(self, request: HttpRequest, digest: str, attempt: int, delivery: Delivery) -> Record:
+    def _refused(
+        self, request: HttpRequest, digest: str, attempt: int, delivery: Delivery, model: str = ""
+    ) -> Record:
         record = Record(
             n=self._ledger.next_number,
             conn=request.conn,
             arrived=request.arrived,
             request=digest,
             prompt="",
-            model="",
+            model=model,
             attempt=attempt,
-            fault="refused",
+            fault="limited" if model else "refused",
             stream=False,
             status=delivery.status,
         )
@@ -237,20 +275,37 @@ class Emulator:
             raise Refusal(400, "unknown_fault", f"{problem.problem}; {problem.fix}") from problem
 
     def _page(self, request: HttpRequest, path: str, query: str) -> Delivery:
-        """The answers that are no chat: models, ledger, counts, reset."""
+        """The answers that are no chat."""
         if path == "/models" or path.startswith("/models/"):
             return self._models(unquote(path[len("/models/") :]), request)
         if path.startswith("/api/"):
             return self._ollama_page(path)
+        if (page := self._own_page(request, path, query)) is not None:
+            return page
+        message = f"Nothing is at {request.method[:10]} {path[:80]}."
+        return plain(404, self._wires[OpenAIChat.path].error(404, "not_found", message))
+
+    def _own_page(self, request: HttpRequest, path: str, query: str) -> Delivery | None:
+        """What only an emulator has: ledger, counts, capacity, reset."""
         if path == "/ledger":
             return self._show_ledger(query)
         if path == "/stats":
             return _json(200, {**self._ledger.stats(), "connections": len(self._connections)})
+        if path == "/capacity":
+            return self._bear(request)
         if path == "/reset" and request.method == "POST":
             self._ledger.reset()
             return _json(200, {"reset": True})
-        message = f"Nothing is at {request.method[:10]} {path[:80]}."
-        return plain(404, self._wires[OpenAIChat.path].error(404, "not_found", message))
+        return None
+
+    def _bear(self, request: HttpRequest) -> Delivery:
+        """What it can bear, changed first where a POST names some of it."""
+        if request.method == "POST":
+            try:
+                self._gate.change(capacity_of(_decoded(request.body), self._gate.capacity))
+            except UsageError as problem:
+                return _json(400, {"error": {"message": f"{problem.problem}; {problem.fix}"}})
+        return _json(200, self._gate.view())
 
     def _ollama_page(self, path: str) -> Delivery:
         """Ollama's lists; all models are in memory."""
@@ -291,6 +346,14 @@ def _direct(path: str) -> tuple[str | None, str]:
 
 def _json(status: int, value: JSON) -> Delivery:
     return plain(status, msgspec.json.encode(value), kind=JSON_TYPE)
+
+
+def _decoded(body: bytes) -> JSON:
+    """The JSON of a body; None, which nothing takes, where it is none."""
+    try:
+        return msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _model(name: str) -> JSON:

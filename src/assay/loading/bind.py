@@ -256,4 +256,5 @@ class _Binder:
             worst_case=partial(prices.worst_case, name),
             stream=self._plan.stream and model.capabilities.stream,
             seeded=model.capabilities.seed,
+            sent=() if choice.num_ctx is None else (f"num_ctx={choice.num_ctx}",),
         )

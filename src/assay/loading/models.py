@@ -18,6 +18,7 @@ from assay.loading.environment import Environment
 from assay.models.anthropic import AnthropicModel
 from assay.models.http_model import HttpModel
 from assay.models.ollama import OllamaModel
+from assay.models.ollama_request import NUM_CTX
 from assay.models.openai import OpenAIModel
 from assay.models.openai_request import LengthField
 from assay.models.recorded import RecordedModel
@@ -107,6 +108,10 @@ class ModelShelf:
         """The model of a choice; `cases` are those that recorded answers are matched to."""
         name = qualified(choice.name)
         provider, _, rest = name.partition("/")
+        if choice.num_ctx is not None and (provider != "ollama" or choice.num_ctx < 1):
+            raise UsageError(
+                f"num_ctx {choice.num_ctx} for {name}", fix="it is for ollama/NAME alone, and 1 or more"
+            )
         if name.startswith("python:"):
             model: Model = made(name, "model")
             return model
@@ -137,7 +142,10 @@ class ModelShelf:
         if provider.wire == "anthropic":
             return AnthropicModel(name, rest, base_url, key, self._shared(), clocks=self._clocks)
         if provider.wire == "ollama":
-            return OllamaModel(name, rest, base_url, key, self._shared(), clocks=self._clocks)
+            num_ctx = NUM_CTX if choice.num_ctx is None else choice.num_ctx
+            return OllamaModel(
+                name, rest, base_url, key, self._shared(), num_ctx=num_ctx, clocks=self._clocks
+            )
         return OpenAIModel(
             name,
             rest,

@@ -25,7 +25,8 @@ class Place:
     """`name` is the model as the plan names it; `price` gives dollars for a usage.
 
     `worst_case` bounds the dollars of a request before it is sent; None where it cannot be told.
-    `seeded` says whether requests carry the trial's seed.
+    `seeded` says whether requests carry the trial's seed; `sent` is what else the model was told
+    to send with each, for the play key.
     """
 
     role: str
@@ -39,6 +40,7 @@ class Place:
     worst_case: WorstCase = unpriced
     stream: bool = False
     seeded: bool = True
+    sent: tuple[str, ...] = ()
 
     @property
     def capabilities(self) -> Capabilities:

@@ -13,6 +13,7 @@ from msgspec import structs
 
 from assay.errors import CallError, ErrorClass, StaleConnection
 from assay.message import Instants
+from assay.transport.inflate import Inflate
 from assay.transport.response import ResponseParser
 from assay.transport.sink import Clocks, Origin, Progress, Sink, timed_out
 from assay.transport.stamps import ANCILLARY, ask_for_stamps, stamp_of, wall_offset
@@ -41,6 +42,7 @@ class Connection:
         "_final",
         "_floor",
         "_headers_at",
+        "_inflate",
         "_kernel",
         "_limit",
         "_loop",
@@ -84,6 +86,7 @@ class Connection:
         self._stamped = ask_for_stamps(sock)
         self._waiter: asyncio.Future[Instants] | None = None
         self._sink: Sink | None = None
+        self._inflate: Inflate | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._clocks = Clocks()
         self._unsent = memoryview(b"")
@@ -105,6 +108,7 @@ class Connection:
         self._started, self._reused, self._kernel = started, reused, self._stamped
         self._reads = self._size = self._headers_at = self._progress = self._final = 0
         self._response.reset()
+        self._inflate = None
         self._offset = wall_offset() if self._stamped else 0
         self._connected = self._sent = self._floor = self._at = _now()
         spent = (self._sent - started) / 1e9
@@ -243,8 +247,10 @@ class Connection:
     def _head(self, at: int) -> None:
         self._headers_at = at
         response = self._response
-        encoding = response.headers.get(b"content-encoding", b"identity")
-        if encoding.strip().lower() not in (b"identity", b""):
+        encoding = response.headers.get(b"content-encoding", b"identity").strip().lower()
+        if encoding in (b"gzip", b"x-gzip"):
+            self._inflate = Inflate(self._limit)
+        elif encoding not in (b"identity", b""):
             raise CallError(
                 ErrorClass.PROTOCOL, f"a content-encoding that nobody asked for: {encoding[:40]!r}"
             )
@@ -256,6 +262,8 @@ class Connection:
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
         if self._final or self._sink is None:
+            return
+        if self._inflate is not None and not (data := self._inflate.feed(data)):
             return
         progress = self._sink.feed(data, at, self._reads)
         if progress is _NOTHING:

@@ -1,0 +1,1 @@
+"""What each fault does: pure functions from a ready reply and parameters to another delivery."""
