@@ -29,6 +29,7 @@ from assay.loading import cases, exchanges, models, tasks
 from assay.message import Finish, Sampling
 from assay.scorers import SCORERS, rubric
 from assay.scorers.state import UNFINISHED, Entry, Expected, Records
+from assay.seat.limits import Limits
 from assay.seat.retry import Retry
 from assay.transport.sink import Clocks
 from assay.trial import Status
@@ -50,6 +51,7 @@ FORMS = {
     ("plans.md", "poisson"): schedule.Poisson,
     ("plans.md", "Window"): plan.Window,
     ("plans.md", "Retry"): Retry,
+    ("plans.md", "Limits"): Limits,
     ("plans.md", "Timeouts"): Clocks,
     ("plans.md", "Emulator"): plan.Emulation,
     ("tasks.md", "task.yaml"): tasks.TaskForm,

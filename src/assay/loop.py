@@ -38,6 +38,7 @@ async def run(bound: Bound, store: Store, watchers: Sequence[Watcher], stop: Sto
     Raises StoreError when the record cannot be kept; a failed trial is data, not an error.
     """
     await store.open_run(bound.run)
+    bound.recall_spent(store)
     held = store.held(bound.run.id)
     for watcher in watchers:
         watcher.on_start(bound.run, held)
@@ -94,7 +95,7 @@ class Loop:
         bound, dues = self._bound, self._bound.schedule.dues()
         async with asyncio.TaskGroup() as plays:
             for planned, due in zip(bound.trials(), dues, strict=False):
-                if self._store.has(bound.run.id, planned.key) is not None:
+                if bound.holds(self._store.has(bound.run.id, planned.key)):
                     continue
                 if (ahead := due - self._now()) > 0:
                     await self._stop.wait(ahead)

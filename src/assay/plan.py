@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -16,11 +17,12 @@ from assay.message import Sampling
 from assay.ports import Exchange, Run, Scorer, Stop, Store, Task, Watcher
 from assay.schedule import AnySchedule, Closed, Schedule
 from assay.seat.budget import Budget
+from assay.seat.limits import Limits
 from assay.seat.place import Place
 from assay.seat.play import Play
 from assay.seat.retry import Retry
 from assay.seat.table import TrialTable
-from assay.trial import Phase, Trial
+from assay.trial import Phase, Status, Trial
 
 RECORD_VERSION = 1
 """Enters every play key: a change of what a record means makes all older ones misses."""
@@ -31,7 +33,7 @@ class ModelChoice(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
 
     `base_url` is where its server answers instead of the provider's own; no key of the provider
     goes there, only the one in the variable that `key_variable` names. `num_ctx` is Ollama's
-    context in tokens.
+    context in tokens; `limits` are the model's own.
     """
 
     name: str
@@ -39,6 +41,7 @@ class ModelChoice(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
     key_variable: str | None = None
     sampling: Sampling = Sampling()
     num_ctx: int | None = None
+    limits: Limits = Limits()
 
 
 class Window(Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,7 +71,8 @@ class Plan(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, 
     `models` fill the seat under test, one after another; `cast` fills the other seats by role.
     `exchange` overrides settings of the task's exchange; `scorers` replaces its scorers.
     `offset` cases are passed over and `limit` taken. `requests` bounds the number of trials;
-    `window` makes it a run by duration instead.
+    `window` makes it a run by duration instead. `limits` hold for each endpoint.
+    `retry_failed` plays trials again that the record holds as failed, as a further attempt.
     """
 
     task: str
@@ -90,11 +94,13 @@ class Plan(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, 
     stream: bool = False
     sampling: Sampling = Sampling()
     retry: Retry | None = None
+    limits: Limits = Limits()
     timeouts: dict[str, float] = {}
     emulator: Emulation = Emulation()
     budget: Decimal | None = None
     cache: Literal["off", "read"] = "off"
     replay: Literal["live", "strict"] = "live"
+    retry_failed: bool = False
     max_failed: float = 0.05
 
 
@@ -142,6 +148,20 @@ class Bound:
     headline: str
     budget: Budget = field(default_factory=Budget)
     warnings: tuple[str, ...] = ()
+
+    def recall_spent(self, store: Store) -> None:
+        """Takes what the run has spent before from its record: calls of unknown cost at their worst."""
+        if self.budget.limit is None:
+            return
+        every = itertools.chain(*self.places.values(), *(scored.places for scored in self.scorers))
+        worst_case = {place.name: place.worst_case for place in every}
+        known, unknown = store.costs(self.run.id)
+        worst = (worst_case[call.model](call.request) for call in unknown if call.model in worst_case)
+        self.budget.spent = sum((each for each in worst if each is not None), known)
+
+    def holds(self, status: Status | None) -> bool:
+        """Whether a trial of that status on record is not played again."""
+        return status is not None and not (self.plan.retry_failed and status is Status.FAILED)
 
     @property
     def scores_after(self) -> bool:

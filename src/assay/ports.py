@@ -301,6 +301,12 @@ class Store(Protocol):
         self, run: str, key: str, scores: Sequence[Score], status: Status, detail: str
     ) -> None: ...
 
+    def costs(self, run: str) -> tuple[Decimal, Iterator[Call]]:
+        """Dollars of the run's live calls whose cost is known, and the live calls whose cost is not:
+        those in flight at a kill, and those that came without a usage.
+        """
+        ...
+
     def runs(self) -> Iterator[Run]:
         """All runs, newest first."""
         ...

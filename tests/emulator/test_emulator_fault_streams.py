@@ -75,6 +75,30 @@ async def test_usage_can_come_alone_or_twice_or_the_role_alone(faulty):
     assert used == [record.output // 2, record.output]
 
 
+def ollama(stream):
+    said = [{"role": "user", "content": QUESTION}]
+    return json.dumps({"model": "skill-1", "messages": said, "stream": stream}).encode()
+
+
+async def test_two_objects_can_stand_on_a_line(start, talk):
+    emulator = await start()
+    got = await talk(emulator, ollama(stream=True), path="/api/chat", headers={"x-fault": "s_joined"})
+    lines = got.body.decode().splitlines()
+    whole, first = json.JSONDecoder().raw_decode, []
+    for line in lines:
+        value, end = whole(line)
+        first.append(value["message"]["content"] + (whole(line[end:])[0]["message"]["content"]))
+    assert ("".join(first), len(lines)) == (RIGHT, 5)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_durations_can_be_nothing(start, talk, stream):
+    emulator = await start()
+    got = await talk(emulator, ollama(stream), path="/api/chat", headers={"x-fault": "nodurations"})
+    last = json.loads(got.body.splitlines()[-1])
+    assert (last["done"], last["total_duration"], last["eval_duration"]) == (True, 0, 0)
+
+
 async def test_a_flood_of_tiny_events_has_their_number(faulty):
     got, _ = await faulty("s_tiny:n=6400", stream=True, patience=5)
     assert (got.body.count(b"data: "), got.end) == (6400, "eof")

@@ -48,7 +48,7 @@ def is_right(trial, index) -> bool:
     )
     behaviour = behaviour_for(asked.model, index)
     assert behaviour is not None
-    return behaviour.answer(asked).truth["right"]
+    return bool(behaviour.answer(asked).truth["right"])
 
 
 def test_there_is_an_example_for_each_kind_of_job():

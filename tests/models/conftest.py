@@ -25,7 +25,8 @@ class Canned:
         return f"http://127.0.0.1:{self.port}/v1"
 
     def answer(self, body: bytes, *headers: str, status: int = 200, kind: str = "application/json") -> None:
-        lines = [f"HTTP/1.1 {status} X", f"content-type: {kind}", f"content-length: {len(body)}", *headers]
+        lines = [f"HTTP/1.1 {status} X", f"content-type: {kind}", f"content-length: {len(body)}"]
+        lines += ["connection: close", *headers]
         self.raw = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
     def stream(self, *events: str, done: bool = True) -> None:

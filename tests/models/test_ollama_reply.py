@@ -179,6 +179,11 @@ def test_a_done_reason_is_mapped_and_older_versions_give_none(reason, finish):
     assert read(line("x"), end(reason)).finish is finish
 
 
+def test_a_length_that_cut_a_call_short_is_told():
+    assert read(TOOLS[0], end("length")).finish is Finish.LENGTH
+    assert read(TOOLS[0], end(None)).finish is Finish.TOOL_CALLS
+
+
 @pytest.mark.parametrize("error", ["an error was encountered while running the model", {"message": "oom"}])
 def test_an_error_line_is_the_providers_with_what_had_come(error):
     decoder = OllamaDecoder()

@@ -387,3 +387,71 @@ def test_comments_and_padding_are_no_progress_and_chunks_are():
 def test_no_bytes_bring_anything_but_a_reply_or_a_call_error(noise, start):
     with contextlib.suppress(CallError):
         assert isinstance(read(start + noise, b"\n\n"), Reply)
+
+
+def test_a_call_that_comes_first_under_one_name_and_then_under_the_other_counts_once():
+    old = chunk({"function_call": {"name": "f", "arguments": '{"a"'}})
+    more = chunk({"function_call": {"arguments": ":1}"}})
+    new = chunk({"tool_calls": [tool(0, "a", "f", '{"a":1}')]})
+    end = chunk(finish="tool_calls")
+    wanted = (ToolCall("a", "f", '{"a":1}'),)
+    assert read(old, more, new, end).tool_calls == wanted
+    assert read(new, old, more, end).tool_calls == wanted
+    assert read(old, more, end).tool_calls == (ToolCall("call_0", "f", '{"a":1}'),)
+
+
+def test_three_calls_whose_pieces_are_interleaved_are_put_together():
+    order = [0, 2, 1, 2, 0, 1, 1, 0, 2]
+    texts = {0: ['{"a"', ":", "0}"], 1: ['{"b"', ":", "1}"], 2: ['{"c"', ":", "2}"]}
+    pieces = [
+        chunk({"tool_calls": [tool(0, "i0", "f0", ""), tool(2, "i2", "f2", ""), tool(1, "i1", "f1", "")]})
+    ]
+    pieces += [chunk({"tool_calls": [tool(n, None, None, texts[n].pop(0))]}) for n in order]
+    found = {call.id: call.arguments for call in read(*pieces, chunk(finish="tool_calls")).tool_calls}
+    assert found == {"i0": '{"a":0}', "i1": '{"b":1}', "i2": '{"c":2}'}
+
+
+def test_calls_without_ids_are_numbered_on_from_those_of_the_history():
+    decoder = ReplyDecoder(None, 2)
+    decoder.head(200, STREAM, 1)
+    decoder.feed(chunk({"tool_calls": [tool(0, None, "f", "{}")]}) + chunk(finish="stop"), 1, 1)
+    assert decoder.reply(Instants()).tool_calls == (ToolCall("call_2", "f", "{}"),)
+
+
+def test_reasoning_details_hold_texts_and_summaries():
+    details = [{"type": "reasoning.summary", "summary": "in short"}, {"type": "x", "data": "secret"}, "odd"]
+    assert read(chunk({"reasoning_details": details}), chunk(finish="stop")).reasoning == "in short"
+
+
+def test_a_content_of_parts_is_told_apart():
+    parts: list[JSON] = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "let me see"}]},
+        {"type": "text", "text": "yes"},
+        {"type": "refusal", "refusal": "no"},
+        {"type": "image_url", "image_url": {"url": "x"}},
+    ]
+    reply = read(chunk({"content": parts}), chunk(finish="stop"))
+    assert (reply.text, reply.reasoning, reply.refusal) == ("yes", "let me see", "no")
+    assert reply.arrivals.kind[0] == Kind.CONTENT | Kind.REASONING | Kind.REFUSAL
+    thought = read(chunk({"content": parts[:1]}), chunk({"content": "x"}), chunk(finish="stop"))
+    assert thought.arrivals.kind[0] == Kind.REASONING
+
+
+def test_coalesced_and_empty_chunks_keep_the_text_and_count_as_what_they_carry():
+    empty = b'data: {"choices": [], "prompt_filter_results": []}\n\n'
+    hollow = chunk({"content": ""})
+    reply = read(empty + hollow + chunk({"content": "a"}) + chunk({"content": "b"}) + hollow, *TEXT[4:])
+    assert reply.text == "ab"
+    assert [bool(length) for length in reply.arrivals.length[:5]] == [False, False, True, True, False]
+    assert len(set(reply.arrivals.read[:5])) == 1
+    assert len(reply.arrivals.token_stamps()) == 2
+
+
+def test_continuous_usage_counts_once_and_the_last_word_stands():
+    counted = [
+        chunk({"content": text}, usage={"prompt_tokens": 5, "completion_tokens": n})
+        for n, text in enumerate("abc", 1)
+    ]
+    reply = read(*counted, chunk(finish="stop", usage={"prompt_tokens": 5, "completion_tokens": 3}), DONE)
+    assert (reply.text, reply.usage) == ("abc", Usage(5, 3))
+    assert list(reply.arrivals.kind[:3]) == [Kind.CONTENT | Kind.USAGE] * 3

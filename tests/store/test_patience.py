@@ -20,6 +20,7 @@ from assay.loop import run
 from assay.ports import Stop, Where
 from assay.store.patience import Patience, passing
 from assay.store.sqlite import SqliteStore
+from assay.store.verification import verified
 from assay.trial import CallState, Status
 
 
@@ -253,11 +254,8 @@ def test_the_command_waits_for_room_on_a_really_full_disk(bench) -> None:
         rest = process.communicate(timeout=50)[1]
         assert process.returncode == 0, rest
         assert "takes records again" in rest
-        store = SqliteStore.open(store, create=False)
-        statuses = [trial.status for trial in store.trials(Where())]
-        assert statuses == [Status.SCORED] * 400
-        assert store._reader._connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        store._reader.close()
+        found = verified(store)
+        assert (found.trials, found.unsettled, found.faults) == (400, 0, ())
 
 
 def test_ctrl_c_ends_a_run_that_waits_for_a_full_disk(bench) -> None:

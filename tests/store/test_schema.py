@@ -10,13 +10,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
-from assay.errors import StoreError, UsageError
+from assay.errors import ErrorClass, StoreError, UsageError
 from assay.ports import Where
 from assay.store import schema
 from assay.store.schema import Migration, migrations, prepare
 from assay.store.sqlite import SqliteStore
-from assay.trial import Trial
+from assay.store.verification import verified
+from assay.trial import CallState, Score, Status, Trial
 
 DRAFTS = [
     Migration(
@@ -182,3 +184,34 @@ async def test_a_damaged_file_is_refused_or_read_up_to_the_damage(place, tmp_pat
         assert error is None or damaged.name in str(error)
         refused += error is not None
     assert refused > 30
+
+
+FIRST = Path(__file__).with_name("version_1.sql")
+
+
+async def test_a_store_of_the_first_schema_is_upgraded_read_and_gone_on_with(place, opened, sample) -> None:
+    with closing(sqlite3.connect(place)) as connection:
+        connection.executescript(FIRST.read_text("utf-8"))
+    store = opened(place, create=False)
+    assert ask(place, "PRAGMA user_version") == [(migrations()[-1].number,)]
+    assert store.secret == "ab" * 32
+    (run,) = store.runs()
+    assert (run.id, run.state, run.planned, run.plan) == (
+        "run-1",
+        "interrupted",
+        3,
+        {"task": "qa", "rate": 1.5},
+    )
+    trials = {trial.key: trial for trial in store.trials(Where())}
+    for n, key in enumerate(("k1", "k2", "k3"), start=1):
+        expected = sample.trial(sample.done(sample.call(key), f"Four, {n} times. " * (1 if n < 3 else 120)))
+        scores = (Score("exact", n == 1, "compared", details={"n": n}, scorer="exact.1.abc"),)
+        assert trials[key] == structs.replace(expected, status=Status.SCORED, scores=scores)
+    assert (trials["k4"].status, trials["k4"].detail) == (Status.FAILED, "timeout")
+    assert trials["k4"].calls[0].error is ErrorClass.TIMEOUT
+    assert store.lookup("run-1", "k1").effects[0].result == {"ok": True}
+    assert store.lookup("run-1", "k5").calls[0].state is CallState.RESERVED
+    await store.open_run(run)
+    await sample.played(store, "k5-again")
+    assert store.held("run-1") == 5
+    assert [fault for fault in verified(place).faults if "planned" not in fault] == []

@@ -158,6 +158,23 @@ async def test_a_response_over_the_limit_is_refused_and_closed(server, client, s
     assert len(sink.body) <= 1_000_000
 
 
+async def test_a_thousand_interim_answers_are_borne_and_no_more(server, client, make_sink):
+    for count, error in ((1000, None), (1001, ErrorClass.TOO_LARGE)):
+
+        async def handler(peer, count=count):
+            await peer.request()
+            interim = b"HTTP/1.1 103 Early Hints\r\n\r\n" * count
+            await peer.say(interim + b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok")
+
+        server.handler = handler
+        sink = make_sink()
+        if error is None:
+            await client.send(server.target(), b"{}", sink)
+            assert (sink.status, bytes(sink.body)) == (200, b"ok")
+        else:
+            assert (await failing(client, server.target(), sink)).error is error
+
+
 async def stall_before_head(peer) -> None:
     await peer.request()
     await peer.closed()

@@ -18,7 +18,7 @@ VERBS = {
     "simulate": "Play simulated customers against an agent.",
     "bench": "Load an endpoint: speed, and what is still answered correctly.",
     "compare": "Compare two runs, or two models of one run.",
-    "runs": "List, show and delete stored runs.",
+    "runs": "List, show, verify and delete stored runs.",
     "show": "Show one trial: what was said, called and scored.",
     "export": "Write a run's trials as CSV, NDJSON or JSON.",
     "rescore": "Score stored trials anew; no candidate is called.",

@@ -22,6 +22,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 STORE = ".assay/assay.db"
 
+POSITIVE = click.FloatRange(min=0, min_open=True)
+
 
 def _stack(*options: Callable[[F], F]) -> Callable[[F], F]:
     def decorate(function: F) -> F:
@@ -73,6 +75,8 @@ def task_options(function: F) -> F:
         click.option("--temperature", type=float, metavar="T"),
         click.option("--max-tokens", type=int, metavar="N"),
         click.option("--retries", type=int, metavar="N", help="Further attempts at a failed call."),
+        click.option("--requests-per-minute", type=POSITIVE, metavar="N", help="To one endpoint, at most."),
+        click.option("--tokens-per-minute", type=POSITIVE, metavar="N", help="To one endpoint, at most."),
         click.option("--budget", metavar="USD", help="Stop before this many dollars are passed."),
         click.option(
             "--cache", type=click.Choice(["read", "off"]), help="Take recorded replies of other runs."
@@ -112,6 +116,10 @@ def flags_over(plan: Plan, given: dict[str, JSON]) -> Plan:
         changes["scorers"] = tuple(given["scorers"])
     if given["retries"] is not None:
         changes["retry"] = structs.replace(plan.retry or Retry(), retries=given["retries"])
+    limits = {name: given[name] for name in ("requests_per_minute", "tokens_per_minute")}
+    changes["limits"] = structs.replace(
+        plan.limits, **{name: limit for name, limit in limits.items() if limit is not None}
+    )
     if given["budget"] is not None:
         changes["budget"] = _dollars(given["budget"])
     sampling = Sampling(temperature=given["temperature"], max_tokens=given["max_tokens"])

@@ -17,6 +17,7 @@ from assay.keys import JSON
 @click.argument("task", required=False)
 @plan_options
 @click.option("--resume", is_flag=False, flag_value="last", metavar="[RUN]", help="Go on with a run.")
+@click.option("--retry-failed", is_flag=True, help="With --resume: play failed trials again.")
 @click.option("--stream", is_flag=True, help="Stream replies, so that TTFT is measured.")
 @click.option("--log-dir", metavar="DIR", help="Write log files there.")
 @store_option
@@ -26,6 +27,7 @@ def command(
     task: str | None,
     *,
     resume: str | None,
+    retry_failed: bool,
     stream: bool,
     log_dir: str | None,
     store: str,
@@ -40,12 +42,15 @@ def command(
     assay run gsm8k --data test.jsonl --model recorded/answers.jsonl#reply
     assay run plan.yaml
     assay run --resume
+    assay run --resume last --retry-failed
     """
     from assay.cli.playing import play
 
     if resume is not None:
-        _, code = _resumed(resume, store, as_json=as_json, quiet=quiet, log_dir=log_dir)
-        sys.exit(code)
+        again = {"as_json": as_json, "quiet": quiet, "log_folder": log_dir}
+        sys.exit(_resumed(resume, store, again, retry_failed=retry_failed))
+    if retry_failed:
+        raise UsageError("--retry-failed goes on with a run", fix="add --resume, or --resume RUN")
     if task is None:
         raise UsageError("no task", fix="name one (see assay tasks list), or go on with: assay run --resume")
     from msgspec import structs
@@ -57,25 +62,29 @@ def command(
     sys.exit(code)
 
 
-def _resumed(name: str, store: str, *, as_json: bool, quiet: bool, log_dir: str | None) -> tuple[object, int]:
+def _resumed(name: str, store: str, how: dict[str, JSON], *, retry_failed: bool) -> int:
     """Goes on with a stored run by its own plan."""
+    from msgspec import structs
+
     from assay.cli.playing import play
     from assay.loading.plans import stored_plan
     from assay.store.sqlite import SqliteStore
 
     record = SqliteStore.open(Path(store), create=False)
     try:
-        run = record.latest_unfinished() if name == "last" else record.find_run(name)
+        any_run = retry_failed or name != "last"
+        run = record.find_run(name) if any_run else record.latest_unfinished()
     finally:
         asyncio.run(record.close())
     if run is None:
         raise UsageError(f"{store}: no unfinished run", fix="start one: assay run TASK --model M")
-    if run.state == "completed":
+    if run.state == "completed" and not retry_failed:
         raise UsageError(f"{run.id} is complete", fix=f"see it with: assay show {run.id}/1")
-    plan = stored_plan(run.plan)
+    plan = structs.replace(stored_plan(run.plan), retry_failed=retry_failed)
     if plan.window is not None or plan.schedule.open:
         raise UsageError(
             f"{run.id} loaded an endpoint: its window was broken off and cannot be mended",
             fix="start it anew; with --cache read what was answered is not asked again",
         )
-    return play(plan, store=store, run_id=run.id, as_json=as_json, quiet=quiet, log_folder=log_dir)
+    _, code = play(plan, store=store, run_id=run.id, **how)
+    return code

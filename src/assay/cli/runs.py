@@ -1,4 +1,4 @@
-"""`assay runs`: the stored runs, one of them with its figures, and its removal."""
+"""`assay runs`: the stored runs, one of them with its figures, its removal, and whether all are sound."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # these pull in the whole of the reports, which --help does n
     from assay.ports import Run
     from assay.reports.summary import Summary
     from assay.store.sqlite import SqliteStore
+    from assay.store.verification import Verified
 
 READ_AT_MOST = 20_000
 """Trials that a list reads for its headlines; older runs then show none."""
@@ -30,7 +31,7 @@ COLUMNS = ("run_id", "started", "task", "model", "state", "planned", "recorded",
 
 @click.group("runs")
 def command() -> None:
-    """List, show and delete stored runs."""
+    """List, show, verify and delete stored runs."""
 
 
 @command.command("list")
@@ -182,6 +183,49 @@ def _troubles(record: SqliteStore, run: Run) -> Iterator[str]:
             yield f"assay show {run.id}/{place:<6} {what}  {case}  {said}".rstrip()
     if count > MOST_TROUBLES:
         yield f"and {count - MOST_TROUBLES} more: assay export {run.id} --to csv"
+
+
+@command.command("verify")
+@store_option
+@json_option
+def verify_command(*, store: str, as_json: bool) -> int:
+    """Read the whole store and see that it is sound: pages, texts, references, statuses.
+
+    Exits with 3 where it is not, and says what is wrong.
+    """
+    from assay.cli import looks
+    from assay.cli.main import CANNOT_TELL
+
+    found = _verified(store)
+    cut = f", {found.unsettled} of them cut or in flight" if found.unsettled else ""
+    held = f"{found.runs} runs, {found.trials} trials, {found.calls} calls{cut}"
+    if as_json:
+        click.echo(looks.json_text(found))
+    elif not found.faults:
+        click.echo(f"{store} is sound: {held}")
+    else:
+        for fault in found.faults:
+            click.echo(looks.printable(fault))
+        click.echo(f"{store} is not sound ({held}); restore a copy of it", err=True)
+    return CANNOT_TELL if found.faults else 0
+
+
+def _verified(store: str) -> Verified:
+    """What the store holds and what is wrong with it, also where it cannot be opened for its damage."""
+    import sqlite3
+    from pathlib import Path
+
+    from assay.cli.stored import opened
+    from assay.store.damage import Damaged
+    from assay.store.verification import Verified, verified
+
+    try:
+        opened(store)
+        return verified(Path(store))
+    except UsageError as error:
+        if isinstance(error, Damaged) or isinstance(error.__cause__, sqlite3.DatabaseError):
+            return Verified(0, 0, 0, 0, (error.problem,))
+        raise
 
 
 @command.command("delete")

@@ -157,7 +157,7 @@ class AnthropicMessages:
 
     def error(self, status: int, code: str, message: str) -> bytes:
         kind = _ERROR_TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
-        if code == "insufficient_quota":
+        if code in ("insufficient_quota", "spend_limit_reached"):
             kind = "billing_error"
         error = {"type": kind, "message": _WORDS.get(code, message)}
         return self._encode({"type": "error", "error": error, "request_id": "req_emulated"})
@@ -201,8 +201,7 @@ def _parts(answer: Answer, chunk_tokens: int) -> list[_Part]:
 
 def _asked(asking: _Asking) -> Asked:
     form = asking.output_config.format if asking.output_config is not None else None
-    system = _texts(asking.system)
-    said = [Message("system", system)] if system else []
+    said = [Message("system", (text,)) for text in _texts(asking.system)]
     for message in asking.messages:
         said += _messages(message)
     return Asked(

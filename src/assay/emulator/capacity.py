@@ -91,7 +91,7 @@ def capacity_from(text: str) -> Capacity:
     for part in filter(None, text.split(",")):
         name, _, said = part.partition("=")
         try:
-            value[name.strip()] = msgspec.json.decode(said)
+            value[name.strip()] = msgspec.json.decode(said, type=int | float)
         except msgspec.DecodeError:
             value[name.strip()] = said
     return capacity_of(value, Capacity())

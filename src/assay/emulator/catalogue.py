@@ -16,6 +16,9 @@ from assay.errors import ErrorClass
 
 _E = ErrorClass
 _CHAT = ("/chat/completions",)
+_LINES = ("/api/chat", "/api/generate")
+"""The wires whose streams are lines of JSON."""
+
 _EVENTS = ("/chat/completions", "/messages")
 """The wires whose streams are server-sent events."""
 
@@ -150,6 +153,7 @@ def _altered_answers() -> Iterator[Fault]:
     yield row("nousage", "the right reply without usage", answer.no_usage)
     about = "usage that is no usage, of a kind: negative, float, text, tenfold"
     yield row("usage", about, alter.usage, kind="negative", paths=_CHAT)
+    yield row("nodurations", "durations that are all 0", alter.no_durations, paths=_LINES)
     about = "the right text, ended for a reason: length, content_filter, unknown (flagged)"
     yield row("finish", about, alter.finish, reason="length")
     yield row("reasoning", "reasoning before the content", alter.reasoning, paths=_CHAT)
@@ -197,6 +201,7 @@ def _odd_streams() -> Iterator[Fault]:
     nospace = stream.all_changed(lambda data: data.replace(b"data: ", b"data:", 1))
     yield events("s_nospace", "no space after a field's colon", nospace)
     multiline = stream.all_changed(stream.over_lines)
+    yield row("s_joined", "two objects on a line", stream.joined_lines, paths=_LINES)
     yield events("s_multiline", "an event's data over several lines", multiline)
     yield chat("s_emptychunks", "events without a choice in between", stream.empty_chunks)
     yield chat("s_wrongid", "an event with the id of another reply", alter.other_id)

@@ -43,8 +43,8 @@ class Planned(Struct, frozen=True):
 
 
 class Life(Struct, frozen=True, forbid_unknown_fields=True):
-    """How long a connection is kept: closed (`idle_end`) after `idle_s` seconds without a request, and
-    after `requests` of them, the last of which says so. None is without a limit.
+    """How long a connection is kept: closed (`idle_end`) when `idle_s` seconds have passed since its last
+    reply, and after `requests` of them, the last of which says so. None is without a limit.
     """
 
     idle_s: float | None = None
@@ -95,7 +95,6 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - tells mypy what asyncio promises
         self._transport = transport
         self._number = self._house.joined(self)
-        self._lie_idle()
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc

@@ -11,7 +11,7 @@ from typing import Self
 from urllib.parse import parse_qs, unquote
 
 import msgspec
-from msgspec import structs
+from msgspec import Struct, structs
 
 from assay.emulator import anthropic, ollama
 from assay.emulator.anthropic import AnthropicMessages
@@ -45,6 +45,17 @@ from assay.message import Finish
 
 LOOPBACK = "127.0.0.1"
 NDJSON_TYPE = b"application/x-ndjson"
+
+
+class _Came(Struct, frozen=True):
+    """A request, the digest of its body, which attempt at that it is, and what is known of it."""
+
+    request: HttpRequest
+    digest: str
+    attempt: int
+    prompt: str = ""
+    model: str = ""
+    stream: bool = False
 
 
 class Emulator:
@@ -176,48 +187,60 @@ class Emulator:
 
     def _chat(self, wire: Wire, request: HttpRequest, direct: str | None) -> Planned:
         digest = hashlib.sha256(request.body).hexdigest()[:32]
-        attempt = self._ledger.attempt(digest)
+        came = _Came(request, digest, self._ledger.attempt(digest))
         try:
             heard = wire.read(request.body)
             asked = heard.asked
             behaviour = self._behaviour(asked.model)
             prompt = digest_of(asked.messages)
-            chosen = self._chosen(direct, asked.model, prompt, digest, attempt)
+            chosen = self._chosen(direct, asked.model, prompt, digest, came.attempt)
         except Refusal as refusal:
             delivery = plain(refusal.status, wire.error(refusal.status, refusal.code, refusal.message))
-            return Planned(delivery, self._refused(request, digest, attempt, delivery))
-        ready = self._ready(
-            wire, heard, behaviour, prompt, Identity(f"chatcmpl-{digest[:20]}-{attempt}", _now())
-        )
+            return Planned(delivery, self._entered(came, "refused", delivery))
+        identity = Identity(f"chatcmpl-{digest[:20]}-{came.attempt}", _now())
+        ready = self._ready(wire, heard, behaviour, prompt, identity)
+        came = structs.replace(came, prompt=prompt, model=asked.model, stream=heard.stream)
         admitted = self._gate.admit(ready.tokens.input + ready.tokens.output, wire.path)
         if isinstance(admitted, Refused):
             body = wire.error(admitted.status, admitted.code, admitted.message)
             delivery = plain(admitted.status, body, extra=admitted.headers)
-            return Planned(delivery, self._refused(request, digest, attempt, delivery, asked.model))
+            return Planned(delivery, self._entered(came, "limited", delivery))
         if not chosen.fault.applies(ready):
             chosen = OK
         delivery = chosen.deliver(ready)
         if admitted:
             delivery = with_headers(delivery, admitted)
+        record = self._entered(came, chosen.text, delivery, ready, billed=chosen.fault.billed)
+        return Planned(delivery, record, self._gate.turn(prompt, asked.seed))
+
+    def _entered(
+        self,
+        came: _Came,
+        fault: str,
+        delivery: Delivery,
+        ready: Ready | None = None,
+        *,
+        billed: bool = False,
+    ) -> Record:
+        """The ledger's record of a request and of what it gets."""
         record = Record(
             n=self._ledger.next_number,
-            conn=request.conn,
-            arrived=request.arrived,
-            request=digest,
-            prompt=prompt,
-            model=asked.model,
-            attempt=attempt,
-            fault=chosen.text,
-            stream=heard.stream,
+            conn=came.request.conn,
+            arrived=came.request.arrived,
+            request=came.digest,
+            prompt=came.prompt,
+            model=came.model,
+            attempt=came.attempt,
+            fault=fault,
+            stream=came.stream,
             status=delivery.status,
-            input=ready.tokens.input,
-            output=ready.tokens.output,
-            may_bill=chosen.fault.billed,
-            text=ready.answer.text,
-            truth=ready.answer.truth,
+            may_bill=billed,
         )
+        if ready is not None:
+            record.input, record.output = ready.tokens.input, ready.tokens.output
+            record.text, record.truth = ready.answer.text, ready.answer.truth
         self._ledger.add(record)
-        return Planned(delivery, record, self._gate.turn(prompt, asked.seed))
+        return record
 
     def _ready(
         self, wire: Wire, heard: Heard, behaviour: Behaviour, prompt: str, identity: Identity
@@ -237,24 +260,6 @@ class Emulator:
             factor=factor,
             rhythm=rhythm,
         )
-
-    def _refused(
-        self, request: HttpRequest, digest: str, attempt: int, delivery: Delivery, model: str = ""
-    ) -> Record:
-        record = Record(
-            n=self._ledger.next_number,
-            conn=request.conn,
-            arrived=request.arrived,
-            request=digest,
-            prompt="",
-            model=model,
-            attempt=attempt,
-            fault="limited" if model else "refused",
-            stream=False,
-            status=delivery.status,
-        )
-        self._ledger.add(record)
-        return record
 
     def _behaviour(self, model: str) -> Behaviour:
         """The behaviour of a model, made once. Raises Refusal for a name that nothing stands for."""

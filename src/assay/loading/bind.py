@@ -28,13 +28,15 @@ from assay.loading.plans import check_plan, plan_json
 from assay.loading.scenarios import ScenarioFile
 from assay.loading.scorers import build_scorers
 from assay.loading.tasks import LoadedTask, TaskFolder, find_task, fingerprint, slice_filter
-from assay.message import Sampling
+from assay.message import Request, Sampling
 from assay.plan import Bound, ModelChoice, Plan, Scored
 from assay.ports import Fetch, Model, Run
 from assay.prices import PriceTable
 from assay.schedule import Closed, Poisson
 from assay.seat.budget import Budget
-from assay.seat.endpoint import Breaker, Endpoint
+from assay.seat.endpoint import Endpoint
+from assay.seat.lane import Lane
+from assay.seat.limits import Limits
 from assay.seat.place import Place
 from assay.seat.retry import Retry
 from assay.world.world import World
@@ -195,7 +197,7 @@ def read_prices(path: Path) -> PriceTable:
 
 class _Binder:
     """Fills the roles of one plan. Seats on one server share its endpoint, those of one model on it
-    the breaker too.
+    the lane too.
     """
 
     def __init__(self, plan: Plan, task: LoadedTask, sampling: Sampling, shelf: ModelShelf) -> None:
@@ -204,7 +206,8 @@ class _Binder:
         self._sampling = plan.sampling.over(sampling)
         self._shelf = shelf
         self._endpoints: dict[str, Endpoint] = {}
-        self._models: dict[ModelChoice, tuple[Model, Breaker]] = {}
+        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._models: dict[ModelChoice, Model] = {}
         self._prices = read_prices(PRICES)
         self.warnings: list[str] = []
 
@@ -220,7 +223,7 @@ class _Binder:
 
     async def check(self) -> None:
         """Asks every server once whether it is there and knows its models."""
-        for choice, (model, _) in self._models.items():
+        for choice, model in self._models.items():
             warning = await check(model, qualified(choice.name).partition("/")[0])
             if warning is not None:
                 self.warnings.append(warning)
@@ -236,25 +239,68 @@ class _Binder:
         return self._place(role, choice)
 
     def _place(self, role: str, choice: ModelChoice) -> Place:
-        name = qualified(choice.name)
-        alias = choice.base_url or name.partition("/")[0]
-        endpoint = self._endpoints.setdefault(alias, Endpoint(alias))
+        plan, name = self._plan, qualified(choice.name)
         if choice not in self._models:
-            self._models[choice] = (self._shelf.make(choice, self._task), Breaker())
-        model, breaker = self._models[choice]
-        load = self._plan.window is not None or self._plan.schedule.open
+            self._models[choice] = self._shelf.make(choice, self._task)
+        model = self._models[choice]
+        retry = plan.retry or (Retry(retries=0) if _is_load(plan) else Retry())
         prices = self._prices.of(name)
-        return Place(
+        place = Place(
             role=role,
             name=name,
             model=model,
-            endpoint=endpoint,
-            breaker=breaker,
+            lane=self._lane(_alias(choice), name, retry.cap),
             sampling=choice.sampling,
-            retry=self._plan.retry or (Retry(retries=0) if load else Retry()),
+            retry=retry,
             price=partial(prices.cost, name),
             worst_case=partial(prices.worst_case, name),
-            stream=self._plan.stream and model.capabilities.stream,
+            stream=plan.stream and model.capabilities.stream,
             seeded=model.capabilities.seed,
             sent=() if choice.num_ctx is None else (f"num_ctx={choice.num_ctx}",),
         )
+        if plan.budget is not None:
+            _check_affordable(place, known=prices.price(name) is not None)
+        return place
+
+    def _lane(self, alias: str, name: str, hold: float) -> Lane:
+        """The lane of a model on an endpoint. Its limits are those of whoever names it with any."""
+        lane = self._lanes.get((alias, name))
+        if lane is None:
+            plan = self._plan
+            if alias not in self._endpoints:
+                self._endpoints[alias] = Endpoint(alias, plan.limits)
+            own = (
+                choice.limits
+                for choice in (*plan.models, *plan.cast.values())
+                if (_alias(choice), qualified(choice.name)) == (alias, name)
+            )
+            limits = next((given for given in own if given != Limits()), Limits())
+            if limits.adaptive is None:
+                limits = structs.replace(limits, adaptive=plan.limits.adaptive)
+            lane = Lane(self._endpoints[alias], limits, hold=hold, load=_is_load(plan))
+            self._lanes[alias, name] = lane
+        return lane
+
+
+def _alias(choice: ModelChoice) -> str:
+    """What stands for a model's endpoint: its address if it has one of its own, else its provider."""
+    return choice.base_url or qualified(choice.name).partition("/")[0]
+
+
+def _is_load(plan: Plan) -> bool:
+    return plan.window is not None or plan.schedule.open
+
+
+def _check_affordable(place: Place, *, known: bool) -> None:
+    """Refuses a model whose calls no budget could admit: nothing bounds what one may cost."""
+    if place.worst_case(Request((), sampling=place.sampling)) is not None:
+        return
+    if not known:
+        raise UsageError(
+            f"the price of {place.name} is not known, so no budget can hold it",
+            fix="leave out --budget, or name a model that has a price",
+        )
+    raise UsageError(
+        f"nothing limits the length of a reply of {place.name}, so no budget can hold it",
+        fix=f"add --max-tokens N (for another seat, max_tokens in the sampling of its {place.role})",
+    )

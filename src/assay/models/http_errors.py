@@ -49,7 +49,7 @@ _OVERFLOW_TEXT = re.compile(
     re.IGNORECASE,
 )
 _QUOTA_TEXT = re.compile(r"credit balance is too low", re.IGNORECASE)
-_QUOTA_BARE = re.compile(r"exceeded your (current )?quota", re.IGNORECASE)
+_QUOTA_BARE = re.compile(r"exceeded your (current )?quota|spend limit is reached", re.IGNORECASE)
 _NO_MODEL_TEXT = re.compile(r"\bmodels?\b", re.IGNORECASE)
 
 

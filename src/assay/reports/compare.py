@@ -113,7 +113,18 @@ def compare(
     Cases are paired by id, repeats averaged first; failed, invalid and unscored trials count as 0
     (where scores leave [0, 1] their cases are left out), skipped and not_run ones not at all.
     """
-    arm_a, arm_b = read(a, headline), read(b, headline)
+    return compare_arms(read(a, headline), read(b, headline), headline=headline, names=names, runs=runs)
+
+
+def compare_arms(
+    arm_a: Arm,
+    arm_b: Arm,
+    *,
+    headline: str,
+    names: tuple[str, str],
+    runs: tuple[Run, Run] | None = None,
+) -> Comparison:
+    """As `compare`, of arms that are read already."""
     pairs = _pairs(arm_a, arm_b)
     told = _told(pairs, unit=arm_a.unit and arm_b.unit, binary=arm_a.binary and arm_b.binary)
     better, worse = _flips(pairs, rising=True), _flips(pairs, rising=False)

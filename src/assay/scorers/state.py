@@ -9,16 +9,15 @@ with dots) and what they must hold: a value, `{"unordered": [...]}`, `{"any_of":
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
 from msgspec import Struct, field
 
-from assay.errors import UsageError
 from assay.keys import JSON
 from assay.scorers.leaves import equal
+from assay.scorers.pattern import Find, chosen_pattern
 from assay.scorers.rule import Rule, broken_case, not_applicable
 from assay.trial import EventKind, Score, Trial
 from assay.world.difference import shown
@@ -39,7 +38,8 @@ UNFINISHED = frozenset(
 )
 """Ends that can never be a success, whatever the state is."""
 PLACED_CLAIM = (
-    r"заказ[^.?!]{0,80}\b(?:оформлен|принят|создан|размещ[её]н)\b(?!\s*\?)|оформил[аи]? (?:ваш )?заказ"
+    r"заказ[^.?!]{0,79}[^.?!\pL\pN_](?:оформлен|принят|создан|размещ[её]н)"
+    r"(?:[\s\pZ]*$|[\s\pZ]+[^\s\pZ?]|[^\s\pZ\pL\pN_?])|оформил[аи]? (?:ваш )?заказ"
     r"|order[^.?!]{0,80}(?:has been|is) placed|placed (?:your|the) order"
 )
 MAX_READ = 4000
@@ -109,15 +109,18 @@ def state(*, claim: str = PLACED_CLAIM, claim_table: str = "orders") -> Rule:
     The check fails where an agent's line matches `claim` and nothing was added to `claim_table`
     by then. Raises UsageError for a pattern that is none.
     """
-    try:
-        claims = re.compile(claim, re.IGNORECASE)
-    except re.error as error:
-        raise UsageError(f"state: claim is no pattern: {error}", fix="mend the regular expression") from error
+    claims = chosen_pattern("state: claim", claim)
 
     def check(trial: Trial) -> tuple[Score, ...]:
         return (*_state(trial), _claims(trial, claims, claim_table))
 
-    return Rule(NAME, 1, {"claim": claim, "claim_table": claim_table}, check)
+    return Rule(NAME, 2, {"claim": claim, "claim_table": claim_table}, check)
+
+
+def reached(trial: Trial) -> bool | None:
+    """Whether the world ended as it should; None where nothing says how."""
+    verdict = _state(trial)[0]
+    return verdict.value is True if verdict.unscored is None else None
 
 
 def _state(trial: Trial) -> tuple[Score, ...]:
@@ -297,7 +300,7 @@ def _holds(wanted: JSON, have: JSON) -> bool:
     return isinstance(have, Mapping) and all(_holds(value, have.get(key)) for key, value in wanted.items())
 
 
-def _claims(trial: Trial, claims: re.Pattern[str], table: str) -> Score:
+def _claims(trial: Trial, claims: Find, table: str) -> Score:
     """Whether the agent said that something was done before it was."""
     left = trial.transcript.state
     if not isinstance(left, Mapping):
@@ -309,7 +312,7 @@ def _claims(trial: Trial, claims: re.Pattern[str], table: str) -> Score:
             done = done or event.message.tool_call_id in doing
         elif event.kind is EventKind.SAID and event.delivered and event.message is not None:
             turn += 1
-            claimed = event.role == "agent" and claims.search(event.message.text[:MAX_READ])
+            claimed = event.role == "agent" and claims(event.message.text[:MAX_READ]) is not None
             if claimed and not done:
                 return Score(
                     CLAIM, False, f"turn {turn}: {shown(event.message.text)}", details={"turn": turn}

@@ -16,7 +16,7 @@ from assay.scorers.strict_json import ParseError, parse
 from assay.trial import Score, Trial
 
 
-def _parsed(trial: Trial) -> tuple[JSON, str, JSON]:
+def parsed(trial: Trial) -> tuple[JSON, str, JSON]:
     """The reply's value, or null with the reason and the details of why it has none."""
     reply = trial.transcript.final
     if reply is None:
@@ -39,7 +39,7 @@ def json_valid() -> Rule:
     """Whether the whole reply is strict JSON; else the code of load.md with line:column."""
 
     def check(trial: Trial) -> tuple[Score, ...]:
-        _, reason, details = _parsed(trial)
+        _, reason, details = parsed(trial)
         return (Score("json_valid", not reason, reason, details=details),)
 
     return Rule("json_valid", 1, {}, check)
@@ -61,7 +61,7 @@ def json_schema(*, schema: JSON = None) -> Rule:
         chosen = trial.case.schema if trial.case.schema is not None else schema
         if chosen is None:
             return (not_applicable("json_schema", "neither the case nor the task has a schema"),)
-        value, reason, details = _parsed(trial)
+        value, reason, details = parsed(trial)
         try:
             found = valid(chosen, value)
         except ValueError as error:
@@ -85,7 +85,7 @@ def json_exact() -> Rule:
         target = trial.case.target
         if target is None:
             return (not_applicable("json_exact", "the case has no target"),)
-        value, reason, details = _parsed(trial)
+        value, reason, details = parsed(trial)
         if reason:
             return (Score("json_exact", False, reason, details=details),)
         accepted = alternatives(target)
@@ -112,7 +112,7 @@ def json_fields(*, tolerance: float = 0.0, fold: bool = False) -> Rule:
         target = trial.case.target
         if target is None:
             return (not_applicable("json_fields", "the case has no target"),)
-        value, reason, details = _parsed(trial)
+        value, reason, details = parsed(trial)
         if reason:
             return (Score("json_fields", 0.0, reason, details=details),)
         scored = [_field_score(wanted, value, same) for wanted in alternatives(target)]

@@ -1,52 +1,72 @@
-"""Where models live: the limits that all seats on one endpoint share, and a breaker for each model."""
+"""Where models live: the limits that all models of one address and account share."""
 
 from __future__ import annotations
 
-import asyncio
+from collections import deque
+from typing import Protocol
 
-from assay.errors import CallError, ErrorClass, Stopped
+from assay.seat.limits import CONCURRENCY, Bucket, Limits
+from assay.seat.pulse import Pulse
 
-_TRIPPING = frozenset({ErrorClass.CONNECT, ErrorClass.OVERLOADED})
+
+class Queue(Protocol):
+    """Calls that wait for their turn."""
+
+    def advance(self) -> None:
+        """Lets go whoever may go now."""
+        ...
+
+
+class Quota:
+    """What `limits` leave at a moment: slots, requests and tokens. Times are seconds of one clock."""
+
+    def __init__(self, limits: Limits = Limits()) -> None:
+        self._slots = limits.concurrency or CONCURRENCY
+        self._requests = None if limits.requests_per_minute is None else Bucket(limits.requests_per_minute)
+        self._tokens = None if limits.tokens_per_minute is None else Bucket(limits.tokens_per_minute)
+        self.in_flight = 0
+
+    @property
+    def counts_tokens(self) -> bool:
+        return self._tokens is not None
+
+    def wait(self, tokens: float, now: float) -> float:
+        """Seconds until a call of so many tokens may go, as far as is known; infinite for a slot."""
+        if self.in_flight >= self._slots:
+            return float("inf")
+        wait = 0.0 if self._requests is None else self._requests.wait(1, now)
+        return wait if self._tokens is None else max(wait, self._tokens.wait(tokens, now))
+
+    def take(self, tokens: float, now: float) -> None:
+        self.in_flight += 1
+        if self._requests is not None:
+            self._requests.take(1, now)
+        self.count(tokens, now)
+
+    def count(self, tokens: float, now: float) -> None:
+        """Counts tokens that a call used beyond those that it took (fewer: a negative number)."""
+        if self._tokens is not None:
+            self._tokens.take(tokens, now)
+
+    def leave(self) -> None:
+        self.in_flight -= 1
 
 
 class Endpoint:
-    """One address and account; at most `concurrency` requests are under way at once."""
+    """One address and account. `pulse` tells whether the process was awake to hear its answers."""
 
-    def __init__(self, name: str, *, concurrency: int = 1024) -> None:
+    def __init__(self, name: str, limits: Limits = Limits()) -> None:
         self.name = name
-        self.slots = asyncio.Semaphore(concurrency)
+        self.quota = Quota(limits)
+        self.pulse = Pulse()
+        self._queues: deque[Queue] = deque()
 
+    def join(self, queue: Queue) -> None:
+        """A model's queue that waits for the endpoint's slots too."""
+        self._queues.append(queue)
 
-class Breaker:
-    """Stops the trials of one model on one endpoint, while others go on.
-
-    It opens when the account is refused (key, quota, unknown model), since no further request can
-    succeed, and after `patience` failures in a row to connect or be served.
-    """
-
-    def __init__(self, patience: int = 50) -> None:
-        self._patience = patience
-        self._failures = 0
-        self._open: str | None = None
-
-    @property
-    def open(self) -> str | None:
-        """Why it is open; None while it is closed."""
-        return self._open
-
-    def check(self) -> None:
-        """Raises Stopped where it is open."""
-        if self._open is not None:
-            raise Stopped("circuit")
-
-    def succeeded(self) -> None:
-        self._failures = 0
-
-    def failed(self, failure: CallError) -> None:
-        """Counts a failure; opens when it is due."""
-        if failure.error is ErrorClass.DENIED:
-            self._open = failure.detail
-        elif failure.error in _TRIPPING:
-            self._failures += 1
-            if self._failures >= self._patience:
-                self._open = f"{self._failures} failures in a row, the last: {failure}"
+    def advance(self) -> None:
+        """Gives every model's queue its turn, another one first each time."""
+        for queue in tuple(self._queues):
+            queue.advance()
+        self._queues.rotate(-1)

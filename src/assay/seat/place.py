@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from assay.message import Request, Sampling, Usage
 from assay.ports import Capabilities, Model
-from assay.seat.endpoint import Breaker, Endpoint
+from assay.seat.endpoint import Endpoint
+from assay.seat.lane import Lane
 from assay.seat.retry import Retry
 
 Price = Callable[[Usage], Decimal | None]
@@ -24,16 +25,16 @@ def unpriced(_: object) -> Decimal | None:
 class Place:
     """`name` is the model as the plan names it; `price` gives dollars for a usage.
 
-    `worst_case` bounds the dollars of a request before it is sent; None where it cannot be told.
-    `seeded` says whether requests carry the trial's seed; `sent` is what else the model was told
-    to send with each, for the play key.
+    `lane` is what its calls pass: places of one model on one endpoint share it. `worst_case` bounds
+    the dollars of a request before it is sent; None where it cannot be told. `seeded` says whether
+    requests carry the trial's seed; `sent` is what else the model was told to send with each, for
+    the play key.
     """
 
     role: str
     name: str
     model: Model
-    endpoint: Endpoint
-    breaker: Breaker
+    lane: Lane
     sampling: Sampling = Sampling()
     retry: Retry = Retry()
     price: Price = unpriced
@@ -41,6 +42,10 @@ class Place:
     stream: bool = False
     seeded: bool = True
     sent: tuple[str, ...] = ()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self.lane.endpoint
 
     @property
     def capabilities(self) -> Capabilities:

@@ -9,10 +9,11 @@ from decimal import Decimal
 
 from msgspec import structs
 
-from assay.errors import CallError, ReplayMiss, StaleConnection
+from assay.errors import CallError, ReplayMiss, StaleConnection, Stopped
 from assay.keys import JSON, random_stream
 from assay.message import Message, Reply, Request, ResponseFormat, Sampling, ToolSpec
 from assay.ports import Capabilities
+from assay.seat.lane import Admission
 from assay.seat.place import Place
 from assay.seat.play import Play
 from assay.seat.record import request_hash
@@ -67,7 +68,11 @@ class TrialSeat:
             return await self._play.replay(held, ordinal)
         if self._play.strict:
             raise ReplayMiss(f"the record holds no reply to request {ordinal} of the {self.role}")
-        first = Call(
+        return await self._insist(self._first(request, asked, occurrence, ordinal))
+
+    def _first(self, request: Request, asked: str, occurrence: int, ordinal: int) -> Call:
+        """The intent of the next attempt; numbering goes on from those on record."""
+        return Call(
             run=self._play.run,
             trial=self._play.trial,
             role=self.role,
@@ -79,11 +84,16 @@ class TrialSeat:
             occurrence=occurrence,
             began=0,
         )
-        return await self._insist(first)
 
     async def _insist(self, call: Call) -> Reply:
-        """Attempts until one succeeds or the policy gives up; waits do not count as work."""
+        """Attempts until one succeeds or the policy gives up; waits do not count as work.
+
+        A failure by which the server asks for a longer wait than a trial is held stops the trial
+        without failing it: a resumed run plays it.
+        """
         tried, stale, jitter = 0, False, None
+        lane, retry = self._place.lane, self._place.retry
+        lane.retries.request()
         while True:
             settled, failure = await self._attempt(call)
             if failure is None:
@@ -94,8 +104,10 @@ class TrialSeat:
                 continue
             tried += 1
             jitter = jitter or random_stream(self._seed, "retry", call.role, call.ordinal)
-            wait = self._place.retry.wait(failure, tried, jitter)
-            if wait is None:
+            if retry.retries and lane.parks(failure):
+                raise Stopped("circuit") from failure
+            wait = retry.wait(failure, tried, jitter)
+            if wait is None or not lane.retries.allows(failure):
                 raise failure
             await self._play.pause(wait)
 
@@ -106,39 +118,56 @@ class TrialSeat:
         """
         place, play = self._place, self._play
         picked = time.monotonic_ns()
-        async with place.endpoint.slots:
-            place.breaker.check()
-            play.check()
-            set_aside = play.budget.set_aside(place.worst_case(call.request))
-            admitted = time.monotonic_ns()
-            play.waited(admitted - picked)
-            call = structs.replace(call, began=time.time_ns())
-            failure: CallError | None = None
-            try:
-                await play.store.reserve(call)
-                reply = await place.model.ask(call.request, play.on_read)
-            except CallError as error:
-                failure, reply = error, error.partial
-                place.breaker.failed(error)
-            except BaseException:
-                play.budget.book(set_aside, None)
-                raise
-            else:
-                place.breaker.succeeded()
+        admission, set_aside = await self._admitted(call.request)
+        admitted = time.monotonic_ns()
+        play.waited(admitted - picked)
+        call = structs.replace(call, began=time.time_ns())
+        entered, failure = place.endpoint.pulse.enter(), None
+        try:
+            await play.store.reserve(call)
+            reply = await place.model.ask(call.request, play.on_read)
+        except CallError as error:
+            failure, reply = error, error.partial
+            place.lane.failed(admission, error)
+        except BaseException:
+            play.budget.book(set_aside, None)
+            place.lane.dropped(admission)
+            raise
+        else:
+            place.lane.answered(admission, reply.usage)
+        finally:
+            paused = place.endpoint.pulse.leave(entered)
         instants = structs.replace(reply.instants, picked=picked, admitted=admitted)
-        settled = structs.replace(
-            call,
-            state=CallState.DONE if failure is None else CallState.FAILED,
-            reply=structs.replace(reply, instants=instants),
-            cost=self._cost(reply, failure),
-        )
-        if failure is not None:
-            settled = structs.replace(
-                settled, error=failure.error, detail=failure.detail, status=failure.status
-            )
+        reply = structs.replace(reply, instants=instants)
+        settled = self._settled(structs.replace(call, reply=reply, paused=paused), failure)
         play.budget.book(set_aside, settled.cost)
         play.settle(settled)
         return settled, failure
+
+    async def _admitted(self, request: Request) -> tuple[Admission, Decimal]:
+        """Waits for the lane and then for the budget; gives the dollars that are set aside."""
+        place, play = self._place, self._play
+        admission = await place.lane.enter(request, play.stop)
+        try:
+            play.check()
+            return admission, await play.budget.set_aside(place.worst_case(request), play.stop)
+        except BaseException:
+            place.lane.dropped(admission)
+            raise
+
+    def _settled(self, call: Call, failure: CallError | None) -> Call:
+        """The attempt as it ended."""
+        cost = self._cost(call.reply, failure)
+        if failure is None:
+            return structs.replace(call, state=CallState.DONE, cost=cost)
+        return structs.replace(
+            call,
+            state=CallState.FAILED,
+            cost=cost,
+            error=failure.error,
+            detail=failure.detail,
+            status=failure.status,
+        )
 
     def _cost(self, reply: Reply, failure: CallError | None) -> Decimal | None:
         """Dollars; nothing for an attempt that the server refused, unknown where usage is missing."""

@@ -127,7 +127,8 @@ _said_of = Unpacker(_Said)
 _told_of = Unpacker(_Told)
 
 
-def _name(raw: bytes) -> bytes:
+def named(raw: bytes) -> bytes:
+    """The hash by which the bytes of a text or a case are found."""
     return hashlib.sha256(raw).digest()[:HASH_BYTES]
 
 
@@ -140,7 +141,7 @@ class Bodies:
     def add(self, value: object) -> bytes:
         """The hash by which the value will be found."""
         raw = packed(value)
-        name = _name(raw)
+        name = named(raw)
         self.rows.append((name, raw))
         return name
 
@@ -323,7 +324,7 @@ def trial_rows(number: int, run: int, trial: Trial, calls: dict[str, int], bodie
     answered = _answered(trial)
     messages, transcript = told(trial.transcript, answered, bodies)
     case = packed(trial.case)
-    hashed = _name(case)
+    hashed = named(case)
     row = (
         *(number, run, trial.key, hashed, trial.model, trial.repeat, trial.seed),
         *(trial.status.value, trial.detail, trial.phase, trial.due, trial.started, trial.ended, trial.wall),

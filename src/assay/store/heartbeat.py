@@ -1,6 +1,7 @@
 """Who writes a run: one process at a time, told by a heartbeat row that its writer renews.
 
 The session number fences: a writer whose row was taken over (it had stopped for too long) writes no more.
+Its age comes from the monotonic clock, which all processes of a machine share and nobody can set.
 """
 
 from __future__ import annotations
@@ -9,13 +10,18 @@ import os
 import socket
 import sqlite3
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 
 from assay.errors import UsageError
 
 BEAT_SECONDS = 2.0
 FRESH_SECONDS = 10.0
 """A heartbeat older than this is nobody's: its process is dead or has stopped."""
+SIGNS = "pid, host, beat, boot, tick"
+"""The columns from which `alive` tells, in its order."""
 
 
 class Heartbeats:
@@ -53,12 +59,12 @@ class Heartbeats:
     def claim(self, connection: sqlite3.Connection, run: int, name: str) -> None:
         """Takes the run. Raises UsageError while another live process writes it."""
         row = connection.execute(
-            "SELECT session, pid, host, since, beat FROM heartbeats WHERE run = ?", (run,)
+            f"SELECT session, since, {SIGNS} FROM heartbeats WHERE run = ?",  # noqa: S608  constants only
+            (run,),
         ).fetchone()
-        session, pid, host, since, beat = row or (self.session, 0, "", 0, 0)
-        if session != self.session and alive(pid, host, beat):
+        if row is not None and row[0] != self.session and alive(*row[2:]):
             raise UsageError(
-                f"run {name} is being written by process {pid} on {host} since {_clock(since)}",
+                f"run {name} is being written by process {row[2]} on {row[3]} since {_clock(row[1])}",
                 fix="Wait until it ends or stop it; then resume the run, or start another one.",
             )
         self._hold(connection, run)
@@ -66,8 +72,8 @@ class Heartbeats:
     def _hold(self, connection: sqlite3.Connection, run: int) -> None:
         now = time.time_ns()
         connection.execute(
-            "INSERT OR REPLACE INTO heartbeats VALUES (?, ?, ?, ?, ?, ?)",
-            (run, self.session, os.getpid(), self._host, now, now),
+            "INSERT OR REPLACE INTO heartbeats VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (run, self.session, os.getpid(), self._host, now, now, boot(), time.monotonic_ns()),
         )
         self._mine.add(run)
 
@@ -82,7 +88,10 @@ class Heartbeats:
 
     def beat(self, connection: sqlite3.Connection) -> None:
         """Renews this session's rows."""
-        connection.execute("UPDATE heartbeats SET beat = ? WHERE session = ?", (time.time_ns(), self.session))
+        connection.execute(
+            "UPDATE heartbeats SET beat = ?, tick = ? WHERE session = ?",
+            (time.time_ns(), time.monotonic_ns(), self.session),
+        )
 
     def lost(self, connection: sqlite3.Connection) -> set[int]:
         """Runs that were this session's and that another process has taken over."""
@@ -92,11 +101,17 @@ class Heartbeats:
         return self._mine - {row[0] for row in rows}
 
 
-def alive(pid: int, host: str, beat: int, *, this: bool = False) -> bool:
-    """Whether a heartbeat stands for a process that is still writing; `this` answers for this one."""
-    if abs(time.time_ns() - beat) > FRESH_SECONDS * 1e9:
+def alive(pid: int, host: str, beat: int, booted: str, tick: int, *, this: bool = False) -> bool:
+    """Whether a heartbeat stands for a process that is still writing; `this` answers for this one.
+
+    A writer of this boot is as old as its monotonic `tick` says; only of one elsewhere is the wall clock
+    believed, where both are within FRESH_SECONDS of each other.
+    """
+    here = booted == boot() != ""
+    age = time.monotonic_ns() - tick if here else time.time_ns() - beat
+    if abs(age) > FRESH_SECONDS * 1e9:
         return False
-    if host != socket.gethostname():
+    if host != socket.gethostname() or (booted and not here):
         return True
     if pid == os.getpid():
         return this
@@ -107,6 +122,14 @@ def alive(pid: int, host: str, beat: int, *, this: bool = False) -> bool:
     except PermissionError:
         return True
     return True
+
+
+@cache
+def boot() -> str:
+    """What names this start of the machine; empty where the system does not tell."""
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    return ""
 
 
 def _clock(wall: int) -> str:

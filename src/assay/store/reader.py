@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
@@ -20,12 +21,14 @@ from assay.store.encoding import (
     Found,
     call_of,
     case_of,
+    grown,
     json_of,
+    named,
     names_of,
     score_of,
     transcript_of,
 )
-from assay.store.heartbeat import alive
+from assay.store.heartbeat import SIGNS, alive
 from assay.store.schema import connect
 from assay.trial import Call, Score, Status, Trial
 
@@ -35,7 +38,7 @@ PAGE = 32
 _TRIALS = (
     "SELECT t.id, t.run, (SELECT id FROM runs WHERE number = t.run), t.key, k.body, t.model,"
     " t.repeat, t.seed, t.status, t.detail, t.phase, t.due, t.started, t.ended, t.wall, t.messages,"
-    " t.transcript, t.final"
+    " t.transcript, t.final, t.case_hash"
     " FROM trials t JOIN cases k ON k.hash = t.case_hash"
 )
 _CALLS = (
@@ -47,7 +50,8 @@ _EFFECTS = (
 )
 _RUNS = (
     "SELECT r.id, r.plan, r.task, r.fingerprint, r.headline, r.models, r.planned, r.seed, r.wall, r.version,"
-    " r.state, r.stop, r.ended, h.pid, h.host, h.beat FROM runs r LEFT JOIN heartbeats h ON h.run = r.number"
+    " r.state, r.stop, r.ended, h.pid, h.host, h.beat, h.boot, h.tick"
+    " FROM runs r LEFT JOIN heartbeats h ON h.run = r.number"
 )
 
 
@@ -89,9 +93,16 @@ class Reader:
             row = self._connection.execute("SELECT body FROM bodies WHERE hash = ?", (name,)).fetchone()
             if row is None:
                 raise StoreError(f"the store {self._path} is damaged: it lacks the body {name.hex()}")
-            return bytes(row[0])
+            return self._sound(name, row[0])
 
         return Found(fetch)
+
+    def _sound(self, name: bytes, stored: bytes) -> bytes:
+        """The bytes that were stored under their hash. Raises StoreError where they are others."""
+        raw = grown(bytes(stored))
+        if named(raw) != name:
+            raise StoreError(f"the store {self._path} is damaged: {name.hex()} is not what was written")
+        return raw
 
     def meta(self, name: str) -> str:
         with self._reading() as connection:
@@ -115,13 +126,17 @@ class Reader:
             ).fetchone()
         return None if row is None else Status(row[0])
 
-    def statuses(self, run: int) -> dict[str, Status]:
-        """The status of every recorded trial of a run, by key."""
+    def count(self, run: int) -> int:
+        """How many trials of a run are recorded."""
         with self._reading() as connection:
-            rows = connection.execute("SELECT key, status FROM trials WHERE run = ?", (run,))
-            return {key: Status(status) for key, status in rows}
+            return int(connection.execute("SELECT count(*) FROM trials WHERE run = ?", (run,)).fetchone()[0])
 
-    def unfinished(self, run: int) -> frozenset[str]:
+    def keys(self, run: int) -> Iterator[str]:
+        """The keys of a run's recorded trials."""
+        with self._reading() as connection:
+            yield from (row[0] for row in connection.execute("SELECT key FROM trials WHERE run = ?", (run,)))
+
+    def unfinished(self, run: int) -> Iterator[str]:
         """The keys under which a run has calls or effects, but no scored trial."""
         scored = "SELECT 1 FROM trials t WHERE t.key = x.trial AND t.run = x.run AND t.status = 'scored'"
         query = " UNION ".join(
@@ -129,7 +144,7 @@ class Reader:
             for table in ("calls", "effects")
         )
         with self._reading() as connection:
-            return frozenset(row[0] for row in connection.execute(query, (run,)))
+            yield from (row[0] for row in connection.execute(query, (run,)))
 
     def call_numbers(self, run: int, trial: str) -> dict[str, int]:
         """The recorded attempts at a trial: row by call id."""
@@ -178,6 +193,13 @@ class Reader:
         total = sum(counts.values())
         return Spent(total, counts["failed"], counts[None], unpriced, tokens_in, tokens_out, cost)
 
+    def unpriced(self, run: int) -> list[Call]:
+        """The live calls of a run whose cost is not known, in flight at a kill or without a usage."""
+        with self._reading():
+            return self._calls(
+                "c.run = ? AND c.origin = 'live' AND s.cost IS NULL ORDER BY +c.id", (run,), self._found()
+            )
+
     def trials(self, where: Where) -> Iterator[Trial]:
         """The trials recorded by now, in the order of their recording."""
         conditions, values = self._conditions(where)
@@ -190,6 +212,7 @@ class Reader:
                 connection.execute("BEGIN")
                 try:
                     rows = connection.execute(query, (at, last, *values)).fetchall()
+                    self._check_order(at, rows)
                     found = self._found()
                     page = [self._trial(row, where.calls, found) for row in rows]
                 finally:
@@ -198,6 +221,12 @@ class Reader:
             if len(rows) < PAGE:
                 return
             at = rows[-1][0]
+
+    def _check_order(self, at: int, rows: Sequence[Sequence[JSON]]) -> None:
+        """Pages that do not fit together can make a tree that goes in circles. Raises StoreError."""
+        ids = [at, *(row[0] for row in rows)]
+        if any(a >= b for a, b in itertools.pairwise(ids)):
+            raise StoreError(f"the store {self._path} is damaged: its trials are out of order")
 
     def _conditions(self, where: Where) -> tuple[str, list[JSON]]:
         wanted = {
@@ -212,7 +241,7 @@ class Reader:
 
     def _trial(self, row: Sequence[JSON], with_calls: bool, found: Found) -> Trial:
         number, run, name, key, case, model, repeat, seed, status, detail, *rest = row
-        phase, due, started, ended, wall, messages, transcript, final = rest
+        phase, due, started, ended, wall, messages, transcript, final, hashed = rest
         numbered: dict[int, Call] = {}
         if with_calls:
             numbered = self._numbered("c.trial = ? AND c.run = ? ORDER BY +c.id", (key, run), found)
@@ -223,7 +252,7 @@ class Reader:
         return Trial(
             run=name,
             key=key,
-            case=case_of(case),
+            case=case_of(self._sound(hashed, case)),
             model=model,
             repeat=repeat,
             seed=seed,
@@ -263,20 +292,18 @@ def read_trials(path: Path, where: Where) -> Iterator[Trial]:
 
 
 def _run(row: Sequence[JSON]) -> Run:
-    (*fields, pid, host, beat) = row
+    fields, signs = row[: -len(SIGNS.split())], row[-len(SIGNS.split()) :]
     names = ("id", "plan", "task", "fingerprint", "headline", "models", "planned", "seed", "wall", "version")
     run = Run(**dict(zip((*names, "state", "stop", "ended"), fields, strict=True)))
     run = structs.replace(run, plan=json_of(fields[1]), models=names_of(fields[5]))
     return (
-        structs.replace(run, state="interrupted")
-        if run.state == "running" and not _written(pid, host, beat)
-        else run
+        structs.replace(run, state="interrupted") if run.state == "running" and not _written(signs) else run
     )
 
 
-def _written(pid: int | None, host: str, beat: int) -> bool:
+def _written(signs: Sequence[JSON]) -> bool:
     """Whether the run is being written, by this process or another."""
-    return pid is not None and alive(pid, host, beat, this=True)
+    return signs[0] is not None and alive(*signs, this=True)
 
 
 def _effect(row: Sequence[JSON]) -> Effect:

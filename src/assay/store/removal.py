@@ -9,23 +9,28 @@ from pathlib import Path
 
 from assay.errors import StoreError, UsageError
 from assay.store.encoding import split
-from assay.store.heartbeat import alive
+from assay.store.heartbeat import SIGNS, alive
 from assay.store.schema import connect
 
 _OF_RUN = (
     "DELETE FROM settlements WHERE call IN (SELECT id FROM calls WHERE run = ?)",
     "DELETE FROM scores WHERE trial IN (SELECT id FROM trials WHERE run = ?)",
+    "DELETE FROM scores WHERE trial IN (SELECT id FROM superseded WHERE run = ?)",
     "DELETE FROM calls WHERE run = ?",
     "DELETE FROM effects WHERE run = ?",
     "DELETE FROM trials WHERE run = ?",
+    "DELETE FROM superseded WHERE run = ?",
     "DELETE FROM labels WHERE run = ?",
     "DELETE FROM reservations WHERE run = ?",
     "DELETE FROM heartbeats WHERE run = ?",
     "DELETE FROM runs WHERE number = ?",
 )
 _LOOSE = (
-    "DELETE FROM scores WHERE trial NOT IN (SELECT id FROM trials)",
-    "DELETE FROM cases WHERE hash NOT IN (SELECT case_hash FROM trials)",
+    "DELETE FROM scores WHERE trial NOT IN (SELECT id FROM trials UNION SELECT id FROM superseded)",
+    (
+        "DELETE FROM cases WHERE hash NOT IN (SELECT case_hash FROM trials)"
+        " AND hash NOT IN (SELECT case_hash FROM superseded)"
+    ),
     "DELETE FROM bodies WHERE hash NOT IN (SELECT hash FROM temp.used)",
     "DELETE FROM heartbeats",
 )
@@ -33,7 +38,8 @@ _LOOSE = (
 
 def delete(connection: sqlite3.Connection, number: int, run: str) -> None:
     """Removes a run's records. Raises UsageError while a process writes it."""
-    row = connection.execute("SELECT pid, host, beat FROM heartbeats WHERE run = ?", (number,)).fetchone()
+    query = f"SELECT {SIGNS} FROM heartbeats WHERE run = ?"  # noqa: S608  constants only
+    row = connection.execute(query, (number,)).fetchone()
     if row is not None and alive(*row, this=True):
         raise UsageError(f"run {run} is being written by process {row[0]} on {row[1]}", fix="Stop it first.")
     for statement in _OF_RUN:
@@ -48,10 +54,12 @@ def vacuum(path: Path) -> int:
     try:
         with closing(connect(path)) as connection:
             connection.execute("BEGIN IMMEDIATE")
-            rows = connection.execute("SELECT pid, host, beat FROM heartbeats").fetchall()
-            for pid, host, beat in rows:
-                if alive(pid, host, beat, this=True):
-                    raise UsageError(f"process {pid} on {host} is writing {path}", fix="Wait until it ends.")
+            rows = connection.execute(f"SELECT {SIGNS} FROM heartbeats").fetchall()  # noqa: S608  constants only
+            for row in rows:
+                if alive(*row, this=True):
+                    raise UsageError(
+                        f"process {row[0]} on {row[1]} is writing {path}", fix="Wait until it ends."
+                    )
             before = _bodies(connection)
             connection.execute("CREATE TEMP TABLE used (hash BLOB PRIMARY KEY) WITHOUT ROWID")
             connection.executemany("INSERT OR IGNORE INTO temp.used VALUES (?)", _used(connection))
@@ -70,7 +78,11 @@ def _bodies(connection: sqlite3.Connection) -> int:
 
 
 def _used(connection: sqlite3.Connection) -> Iterator[tuple[bytes]]:
-    for query in ("SELECT messages FROM calls", "SELECT messages FROM trials"):
+    for query in (
+        "SELECT messages FROM calls",
+        "SELECT messages FROM trials",
+        "SELECT messages FROM superseded",
+    ):
         for (names,) in connection.execute(query):
             yield from ((name,) for name in split(names))
     for query in (

@@ -9,22 +9,27 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 from msgspec import structs
 
 from assay.errors import StopReason, StoreError, UsageError
 from assay.ports import Effect, Held, Run, RunState, Where
+from assay.store.damage import Damaged, damage
 from assay.store.encoding import Bodies, Row, call_row, packed, score_row, settlement_row, trial_rows
 from assay.store.heartbeat import Heartbeats
 from assay.store.patience import Patience
 from assay.store.reader import Reader, Spent, read_trials
 from assay.store.removal import delete
 from assay.store.schema import migrations, prepare
+from assay.store.seen import Seen
 from assay.store.writer import Writer
 from assay.trial import Call, CallState, Score, Status, Trial
 
 SESSION_BITS = 40
+ROOM = 500_000
+"""Trials that a run of unknown length is made ready for."""
 
 
 class SqliteStore:
@@ -44,8 +49,8 @@ class SqliteStore:
         self._begun = False
         self._ids = itertools.count(1)
         self._numbers: dict[str, int] = {}
-        self._held: dict[str, dict[str, Status]] = {}
-        self._earlier: dict[str, frozenset[str]] = {}
+        self._held: dict[str, Seen] = {}
+        self._earlier: dict[str, Seen] = {}
         self._calls: dict[tuple[str, str], dict[str, int]] = {}
 
     @classmethod
@@ -59,6 +64,7 @@ class SqliteStore:
         Raises UsageError, with nothing created, where the file is not a store that this version knows.
         """
         place = Path(path)
+        _refuse_damaged(place)
         prepare(place, migrations(), create=create)
         try:
             return cls(place, Patience(place, patient))
@@ -106,8 +112,13 @@ class SqliteStore:
 
         number, resumed = await writer.do(act)
         self._numbers[run.id] = number
-        self._held[run.id] = self._reader.statuses(number) if resumed else {}
-        self._earlier[run.id] = self._reader.unfinished(number) if resumed else frozenset()
+        self._held[run.id] = Seen(run.planned or ROOM)
+        self._earlier[run.id] = Seen(run.planned or ROOM) if resumed else Seen(0)
+        if resumed:
+            for key in self._reader.keys(number):
+                self._held[run.id].add(key)
+            for key in self._reader.unfinished(number):
+                self._earlier[run.id].add(key)
 
     async def end_run(self, run: str, state: RunState, stop: StopReason | None) -> None:
         """Marks the run's end; returns once that and all before it is on the disk.
@@ -156,14 +167,14 @@ class SqliteStore:
 
     def has(self, run: str, key: str) -> Status | None:
         held = self._held.get(run)
-        if held is not None:
-            return held.get(key)
-        number = self._reader.number(run)
+        if held is not None and key not in held:
+            return None
+        number = self._numbers.get(run) or self._reader.number(run)
         return None if number is None else self._reader.status(number, key)
 
     def held(self, run: str) -> int:
-        """How many trials of an opened run are recorded."""
-        return len(self._held.get(run, ()))
+        number = self._numbers.get(run) or self._reader.number(run)
+        return 0 if number is None else self._reader.count(number)
 
     def lookup(self, run: str, key: str, *, cached: bool = False) -> Held:
         """What is recorded of this play key, oldest first; with `cached` then the successes of other
@@ -206,7 +217,7 @@ class SqliteStore:
             ("scores", self._score_rows(run, trial.key, trial.scores)),
         ]
         await writer.write(run, tables)
-        self._remember(trial.run, trial.key, trial.status)
+        self._remember(trial.run, trial.key)
 
     async def add_scores(
         self, run: str, key: str, scores: Sequence[Score], status: Status, detail: str
@@ -215,7 +226,7 @@ class SqliteStore:
         writer, number = await self._writing(), self._number(run)
         rows = self._score_rows(number, key, scores)
         await writer.write(number, [("scores", rows), ("statuses", [(status.value, detail, key, number)])])
-        self._remember(run, key, status)
+        self._remember(run, key)
 
     def runs(self) -> Iterator[Run]:
         """All runs, newest first. One that is marked as running while nobody writes it is interrupted."""
@@ -232,6 +243,11 @@ class SqliteStore:
     def spent(self, run: str) -> Spent:
         """What the run's live calls have used so far."""
         return self._reader.spent(self._number(run))
+
+    def costs(self, run: str) -> tuple[Decimal, Iterator[Call]]:
+        """Dollars of the run's live calls whose cost is known, and the live calls whose cost is not."""
+        number = self._number(run)
+        return self._reader.spent(number).cost, iter(self._reader.unpriced(number))
 
     def find_run(self, text: str) -> Run:
         """The run that `text` names: an id, its beginning or end if only one has it, or "last".
@@ -328,7 +344,13 @@ class SqliteStore:
     def _score_rows(self, run: int, key: str, scores: Sequence[Score]) -> list[Row]:
         return [score_row(next(self._ids), run, key, score) for score in scores]
 
-    def _remember(self, run: str, key: str, status: Status) -> None:
+    def _remember(self, run: str, key: str) -> None:
         self._calls.pop((run, key), None)
         if run in self._held:
-            self._held[run][key] = status
+            self._held[run].add(key)
+
+
+def _refuse_damaged(place: Path) -> None:
+    """Before anything is written: to open a cut log is to make what it lost final."""
+    if place.is_file() and (gone := damage(place)) is not None:
+        raise Damaged(place, gone)

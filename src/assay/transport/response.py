@@ -7,6 +7,9 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from assay.errors import CallError, ErrorClass
 from assay.transport.sink import Headers
 
+INTERIM_LIMIT = 1000
+"""Answers before the answer (1xx) that are borne: each costs far more to read than its bytes say."""
+
 
 class ResponseParser:
     """Parses the responses of one connection, one after another.
@@ -17,6 +20,7 @@ class ResponseParser:
     """
 
     __slots__ = (
+        "_interim",
         "_own",
         "_parser",
         "headed",
@@ -37,7 +41,7 @@ class ResponseParser:
 
     def reset(self) -> None:
         """Ready for the next response."""
-        self.status = self._own = 0
+        self.status = self._own = self._interim = 0
         self.headers: Headers = {}
         self.headed = self.whole = self.keep = self.spoiled = False
         self.pieces.clear()
@@ -60,6 +64,8 @@ class ResponseParser:
                 del self.pieces[self._own :]
                 return
             raise CallError(ErrorClass.PROTOCOL, f"not HTTP: {error}"[:200], raw=data[:1024]) from error
+        if self._interim > INTERIM_LIMIT:
+            raise CallError(ErrorClass.TOO_LARGE, f"more than {INTERIM_LIMIT} interim answers")
         if self.spoiled:
             del self.pieces[self._own :]
 
@@ -86,6 +92,7 @@ class ResponseParser:
     def on_message_complete(self) -> None:
         if not self.headed:  # 100, 103 and their like come before the answer
             self.headers = {}
+            self._interim += 1
         elif self._parser is not None and not self.whole:
             self.whole = True
             self._own = len(self.pieces)

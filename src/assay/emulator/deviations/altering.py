@@ -45,7 +45,7 @@ def deep(ready: Ready, params: Params) -> Delivery:
 def twice(ready: Ready, params: Params) -> Delivery:
     """The key of the text twice; the last one holds, as in nearly every reader of JSON."""
     del params
-    key = b'"content":'
+    key = {"/messages": b'"text":', "/api/generate": b'"response":'}.get(ready.wire.path, b'"content":')
     return changed_answer(ready, lambda data: data.replace(key, key + b'"an older text",' + key, 1))
 
 
@@ -90,6 +90,20 @@ def usage_twice(ready: Ready, params: Params) -> Delivery:
             line.append(structs.replace(send, data=edited(send.data, half)))
         line.append(send)
     return streamed(ready, line)
+
+
+def no_durations(ready: Ready, params: Params) -> Delivery:
+    """The durations of the last object are all 0."""
+    del params
+    names = ("total_duration", "load_duration", "prompt_eval_duration", "eval_duration")
+
+    def change(payload: JSON) -> None:
+        payload |= dict.fromkeys(names, 0)
+
+    if not ready.heard.stream:
+        return plain(200, edited(ready.body(), change), at=ready.due_whole, mark=Mark.TOKEN)
+    *line, last = ready.timeline()
+    return streamed(ready, [*line, structs.replace(last, data=edited(last.data, change))])
 
 
 def finish(ready: Ready, params: Params) -> Delivery:

@@ -216,6 +216,15 @@ def unstreamed(ready: Ready, params: Params) -> Delivery:
     return plain_reply(ready)
 
 
+def joined_lines(ready: Ready, params: Params) -> Delivery:
+    """Two objects on every line."""
+    del params
+    line = ready.timeline()
+    for place in range(0, len(line) - 1, 2):
+        line[place] = structs.replace(line[place], data=line[place].data.rstrip(b"\n"))
+    return streamed(ready, line)
+
+
 def empty_chunks(ready: Ready, params: Params) -> Delivery:
     """Before every event one whose list of choices is empty."""
     del params
