@@ -61,6 +61,10 @@ def test_the_process_tells_its_address_serves_and_ends_cleanly(tmp_path, told):
         (["--ttft-ms", "-1"], "negative"),
         (["--script", __file__], "not JSON"),
         (["--port", "99999"], "port"),
+        (["--capacity", "rpm=0"], "rpm cannot be"),
+        (["--timings", __file__], "not JSON"),
+        (["--idle-ms", "-1"], "idle time is negative"),
+        (["--max-requests", "0"], "requests below 1"),
     ],
 )
 def test_a_command_line_at_fault_is_one_error_with_a_remedy(words, problem):
@@ -70,3 +74,24 @@ def test_a_command_line_at_fault_is_one_error_with_a_remedy(words, problem):
     assert done.stderr.startswith("error: ")
     assert problem in done.stderr
     assert "\nfix:   " in done.stderr
+
+
+def test_capacity_times_and_connections_are_set_by_flags(tmp_path):
+    (tmp_path / "times.json").write_text('{"*": {"ttft_ms": 60}}')
+    words = ["--capacity", "rpm=60,burst_s=1,headers=true", "--timings", tmp_path / "times.json"]
+    words += ["--idle-ms", 500, "--idle-end", "rst", "--max-requests", 1]
+    with subprocess.Popen(command(*words), stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        port = int(server.stdout.readline().strip().removesuffix("/v1").rpartition(":")[2])
+        client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        said = {"model": "echo", "messages": [{"role": "user", "content": "hello"}]}
+        client.request("POST", "/v1/chat/completions", json.dumps(said))
+        answer = client.getresponse()
+        headers = dict(answer.getheaders())
+        answer.read()
+        client.close()
+        (row,) = [json.loads(line) for line in asked(f"http://127.0.0.1:{port}/ledger").splitlines()]
+        server.terminate()
+    assert (headers["connection"], headers["x-ratelimit-limit-requests"]) == ("close", "60")
+    state = row["state"]
+    assert state["done_sent"] - state["arrived"] >= 60_000_000

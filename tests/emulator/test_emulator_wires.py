@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -18,7 +18,11 @@ from assay.models.openai import OpenAIModel
 from assay.transport.client import Client
 from assay.transport.sink import Clocks
 
-WIRES = {"openai": OpenAIModel, "anthropic": AnthropicModel, "ollama": OllamaModel}
+WIRES: dict[str, Callable[..., HttpModel]] = {
+    "openai": OpenAIModel,
+    "anthropic": AnthropicModel,
+    "ollama": OllamaModel,
+}
 CALLS = {
     "calls": [
         {"name": "weather", "arguments": {"city": "Осло", "days": [1, 2.5, None]}},
@@ -33,7 +37,9 @@ CASES = [
     (Request((say("user", "the weather?"),), tools=TOOLS), CALLS),
     (Request((say("user", "as JSON?"),), format="json_schema", schema=SCHEMA), {"a": 7}),
 ]
-CLOCKS = Clocks(connect=2, first_byte=0.3, idle=0.2, total=2)
+PATIENT = Clocks(connect=10, first_byte=10, idle=10, total=30)
+HASTY = Clocks(connect=10, first_byte=0.3, idle=0.3, total=30)
+"""For faults that must run into a clock; a busy machine makes no other one late."""
 
 
 @pytest.fixture
@@ -51,7 +57,8 @@ async def client() -> AsyncIterator[Client]:
 
 def model_of(wire: str, emulator, client: Client, name: str = "skill-1", fault: str = "") -> HttpModel:
     base = f"{emulator.root}/f/{fault}" if fault else emulator.root
-    return WIRES[wire](name, name, base + "/v1", None, client, clocks=CLOCKS)
+    slow = fault and FAULTS[fault.partition(":")[0]].error is ErrorClass.TIMEOUT
+    return WIRES[wire](name, name, base + "/v1", None, client, clocks=HASTY if slow else PATIENT)
 
 
 def streaming(request: Request, stream: bool) -> Request:
@@ -139,7 +146,7 @@ QUICK = {
     "gzbomb": "gzbomb:mb=30",
     "huge": "huge:mb=20",
     "interim_flood": "interim_flood:mb=10",
-    "s_keepalive": "s_keepalive:s=1",
+    "s_keepalive": "s_keepalive:s=20",
     "s_longline": "s_longline:mb=20",
     "slow_headers": "slow_headers:bps=9000",
 }

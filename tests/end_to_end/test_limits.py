@@ -15,6 +15,7 @@ import pytest
 from msgspec import structs
 
 from assay import api
+from assay.emulator.capacity import Capacity
 from assay.emulator.choice import Choice, script_of
 from assay.emulator.index import Index, entry
 from assay.emulator.server import Emulator
@@ -139,11 +140,37 @@ async def test_requests_a_minute_are_kept_and_the_wait_is_no_latency(bench):
         result = await bench.run(at(plan, server))
         arrived = sorted(each.arrived / 1e9 for each in server.ledger.records())
     assert len(arrived) == 200
-    assert (200 - 100 - 1) / (arrived[-1] - arrived[0]) <= 1.05 * 100
+    assert (200 - 25 - 1) / (arrived[-1] - arrived[0]) <= 1.05 * 100  # 25: a quarter of a second's
     calls = [call for trial in stored(bench.store, result.run.id) for call in trial.calls]
     waits = [(call.reply.instants.admitted - call.reply.instants.picked) / 1e9 for call in calls]
     assert max(waits) > 10 * max(call.latency for call in calls if call.latency) or max(waits) > 0.2
     assert all(call.reply.instants.sent >= call.reply.instants.admitted for call in calls)
+
+
+@pytest.mark.parametrize("kind", ["requests", "tokens"])
+async def test_four_runs_on_one_account_use_its_limit_and_are_hardly_refused(bench, tmp_path, kind):
+    """The short form of R26. A request costs its prompt and its answer: 10 to 16 tokens here."""
+    plan = bench.plan("emulated/skill-1", repeats=5, schedule=Closed(16), sampling=Sampling(max_tokens=4))
+    task, _ = load_task(plan, PLAIN)
+    async with emulator(plan, task) as server:
+        await api.run(at(plan, server, repeats=1), store=tmp_path / "cost.db", environment=PLAIN)
+        costs = [each.input + each.output for each in server.ledger.records()]
+    a_second = 200.0 if kind == "requests" else 200.0 * sum(costs) / len(costs)
+    capacity = Capacity(**{"rpm" if kind == "requests" else "tpm": a_second * 60}, burst_s=1.0)
+    limits = Limits(**{f"{kind}_per_minute": a_second * 60 / 4})
+    async with emulator(plan, task) as plain:
+        server = Emulator(plain.index, capacity=capacity)
+        async with server:
+            ours = at(plan, server, limits=limits)
+            runs = (api.run(ours, store=tmp_path / f"{n}.db", environment=PLAIN) for n in range(4))
+            results = await asyncio.gather(*runs)
+            records = server.ledger.records()
+    arrived = sorted(each.arrived / 1e9 for each in records if each.status == 200)
+    refused = [each for each in records if each.status == 429]
+    assert all(result.summary.models[0].headline.value == 1 for result in results)
+    assert len(arrived) == 400
+    assert len(refused) <= 0.01 * len(records)
+    assert 400 / (arrived[-1] - arrived[0]) >= 0.95 * 200
 
 
 async def test_a_stopped_run_leaves_the_queue_of_its_limits(bench):

@@ -6,6 +6,7 @@ A recording is named WIRE_WHAT; those here were written after the providers' doc
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -14,10 +15,15 @@ import pytest
 from assay.errors import CallError, ErrorClass
 from assay.message import Instants, Reply
 from assay.models.anthropic_reply import AnthropicDecoder
+from assay.models.decoder import Decoder
 from assay.models.ollama_reply import OllamaDecoder
 from assay.models.openai_reply import ReplyDecoder
 
-DECODERS = {"anthropic": AnthropicDecoder, "ollama": OllamaDecoder, "openai": ReplyDecoder}
+DECODERS: dict[str, Callable[[], Decoder]] = {
+    "anthropic": AnthropicDecoder,
+    "ollama": OllamaDecoder,
+    "openai": ReplyDecoder,
+}
 KINDS = {".sse": b"text/event-stream", ".ndjson": b"application/x-ndjson"}
 RECORDINGS = sorted((Path(__file__).parent / "recordings").iterdir())
 IN_ALL = 10_000

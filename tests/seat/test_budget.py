@@ -60,6 +60,18 @@ async def test_those_who_wait_are_served_in_their_order():
     assert order == ["large", "small"]
 
 
+async def test_nobody_passes_those_who_wait_even_if_there_is_room_for_a_small_one():
+    budget, stop = Budget(Decimal(10)), Stop()
+    first = await budget.set_aside(Decimal(5), stop)
+    large = asyncio.create_task(budget.set_aside(Decimal(9), stop))
+    await settled()
+    small = asyncio.create_task(budget.set_aside(Decimal(1), stop))
+    await settled()
+    assert not small.done()
+    budget.book(first, Decimal(0))
+    assert (await large, await small) == (Decimal(9), Decimal(1))
+
+
 @pytest.mark.parametrize("granted_first", [False, True])
 async def test_a_cancelled_call_leaves_nothing_set_aside(granted_first):
     budget, stop = Budget(Decimal(10)), Stop()

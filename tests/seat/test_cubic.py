@@ -17,8 +17,8 @@ def test_it_stands_at_the_ceiling_until_the_first_refusal():
 
 def test_a_refusal_counts_once_for_all_that_were_in_flight_with_it():
     window = Cubic(64)
-    for _ in range(20):
-        window.refused(0, 64, 0.0)
+    for nth in (64, 63, 20, 5):
+        window.refused(0, nth, 0.0)
     assert window.limit == round(0.7 * 63)
     window.refused(window.generation, 40, 0.0)
     assert window.limit == round(0.7 * 39)
@@ -48,6 +48,19 @@ def test_a_success_adds_one_at_most():
     window.refused(0, 9, 0.0)
     window.accepted(3600.0)
     assert window.limit == 7
+
+
+def test_beyond_what_fitted_the_distance_grows_e_fold_in_the_time_of_a_call():
+    window = Cubic(1024)
+    window.refused(0, 101, 0.0)
+    while window._window < 100:
+        window.accepted(3600.0)
+    rounds = []
+    for _ in range(5):
+        rounds.append(window._window - 100)
+        for _ in range(window.limit):
+            window.accepted(3600.0)
+    assert rounds == pytest.approx([0, 1, 2.7, 7.1, 18.5], rel=0.05)
 
 
 def test_waiting_while_nothing_is_admitted_makes_it_no_larger():

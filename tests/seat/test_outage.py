@@ -13,13 +13,16 @@ from assay.seat.lane import Lane
 from assay.seat.retry import Retry
 
 FINE = Reply("hi", finish=Finish.STOP, usage=Usage(3, 2))
+DOWN = CallError(ErrorClass.OVERLOADED, "down", status=529)
+GONE = CallError(ErrorClass.CONNECT, "refused")
 
 
 class Server:
     """Answers after `seconds`; refuses at once while down, or above its capacity."""
 
-    def __init__(self, seconds, *, down=(0.0, 0.0), capacity=lambda now: 10**6):
+    def __init__(self, seconds, *, down=(0.0, 0.0), failure=DOWN, capacity=lambda now: 10**6):
         self.seconds, self.down, self.capacity = seconds, down, capacity
+        self.failure = failure
         self.arrivals, self.answers, self.refused = [], [], []
         self.busy = 0
         self.draw = Random(7)
@@ -30,7 +33,7 @@ class Server:
         self.arrivals.append(now)
         if self.down[0] <= now < self.down[1]:
             self.refused.append(now)
-            raise CallError(ErrorClass.OVERLOADED, "down", status=529)
+            raise self.failure
         if self.busy >= self.capacity(now):
             self.refused.append(now)
             raise CallError(ErrorClass.RATE_LIMITED, "full", status=429)
@@ -47,9 +50,10 @@ def rate(instants, begin, end):
     return sum(begin <= at < end for at in instants) / (end - begin)
 
 
+@pytest.mark.parametrize("failure", [DOWN, GONE], ids=["529", "connect"])
 @pytest.mark.parametrize("seconds", [0.2, 1.0, 5.0])
-def test_an_outage_of_a_minute_costs_few_calls_and_ends_without_a_herd(virtually, crowd, seconds):
-    server = Server(seconds, down=(3.0, 63.0))
+def test_an_outage_of_a_minute_costs_few_calls_and_ends_without_a_herd(virtually, crowd, seconds, failure):
+    server = Server(seconds, down=(3.0, 63.0), failure=failure)
     played = crowd(server.serve, Lane(Endpoint("e")))
     virtually(lambda: played.play(2000, 64))
     assert played.outcomes == ["answered"] * 2000

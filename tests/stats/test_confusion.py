@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import numpy as np
 import pytest
 from sklearn import metrics  # type: ignore[import-untyped]  # ships no types
 
@@ -29,12 +30,12 @@ def test_counts_recall_precision_and_accuracy_equal_scikit_learns_on_1000_inputs
             truth, given, labels=labels
         ).tolist()
         assert sure(found.accuracy).value == pytest.approx(metrics.accuracy_score(truth, given), abs=1e-9)
-        recalls = metrics.recall_score(truth, given, labels=labels, average=None, zero_division=-1)
-        precisions = metrics.precision_score(truth, given, labels=labels, average=None, zero_division=-1)
+        recalls = metrics.recall_score(truth, given, labels=labels, average=None, zero_division=np.nan)
+        precisions = metrics.precision_score(truth, given, labels=labels, average=None, zero_division=np.nan)
         for label in labels:
             recall, precision = found.recall(label), found.precision(label)
-            assert (recall.value if recall else -1) == pytest.approx(recalls[label], abs=1e-9)
-            assert (precision.value if precision else -1) == pytest.approx(precisions[label], abs=1e-9)
+            for ours, theirs in ((recall, recalls[label]), (precision, precisions[label])):
+                assert (ours.value if ours else np.nan) == pytest.approx(theirs, abs=1e-9, nan_ok=True)
 
 
 def test_sensitivity_and_specificity_by_hand_with_their_intervals():

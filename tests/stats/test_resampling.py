@@ -75,8 +75,8 @@ def test_drawn_signs_of_differences_that_all_differ_agree_with_the_exact_ones():
 
 
 def test_a_seed_gives_the_same_p_again_and_another_seed_another():
-    gaps = [random.Random(6).gauss(0.2, 1) for _ in range(40)]
-    gaps = [gap + 0.01 * n for n, gap in enumerate(gaps)]
+    stream = random.Random(6)
+    gaps = [stream.gauss(0.2, 1) for _ in range(40)]
     found = {sign_flip(gaps, draws=500, seed=seed).p for seed in (1, 1, 2, 3, 4)}
     assert len(found) > 1
     assert sign_flip(gaps, draws=500, seed=1) == sign_flip(gaps, draws=500, seed=1)

@@ -28,6 +28,8 @@ async def writing(place, sample):
         if n == 60:
             with closing(sqlite3.connect(place)) as connection:
                 connection.execute("PRAGMA wal_checkpoint(RESTART)")
+    # The copies are to be those of a dead process: a log whose writer lives is not looked into.
+    await store._writer.do(lambda connection: connection.execute("DELETE FROM heartbeats"))
     yield store
     await store.close()
 

@@ -20,6 +20,7 @@ VERBS = {
     "compare": "Compare two runs, or two models of one run.",
     "runs": "List, show, verify and delete stored runs.",
     "show": "Show one trial: what was said, called and scored.",
+    "report": "Write a run as one HTML page, or as Markdown.",
     "export": "Write a run's trials as CSV, NDJSON or JSON.",
     "rescore": "Score stored trials anew; no candidate is called.",
     "tasks": "List, show and check tasks.",

@@ -18,8 +18,8 @@ class Html(str):
 Child: TypeAlias = "str | Html | Iterable[Child] | None"
 Attribute: TypeAlias = str | int | float | bool | None
 
-EMPTY = frozenset({"br", "circle", "col", "hr", "input", "line", "meta", "path", "polygon", "rect"})
-"""Elements that the report uses and that have no content."""
+EMPTY = frozenset({"circle", "line", "meta", "path", "polygon", "rect"})
+"""Elements that have no content; SVG's must be closed, and HTML's may be."""
 
 
 def escaped(text: str) -> Html:
@@ -46,14 +46,14 @@ def _collect(child: Child, parts: list[str]) -> None:
             _collect(each, parts)
 
 
-def tag(name: str, *children: Child, **attributes: Attribute) -> Html:
+def tag(name: str, /, *children: Child, **attributes: Attribute) -> Html:
     """An element. A trailing _ of an attribute's name falls off, other _ become -; None and False leave
     it out, True stands alone.
     """
-    opened = f"<{name}{''.join(_attribute(key, value) for key, value in attributes.items())}>"
+    opened = f"<{name}{''.join(_attribute(key, value) for key, value in attributes.items())}"
     if name in EMPTY:
-        return Html(opened)
-    return Html(f"{opened}{joined(*children)}</{name}>")
+        return Html(f"{opened}/>")
+    return Html(f"{opened}>{joined(*children)}</{name}>")
 
 
 def _attribute(name: str, value: Attribute) -> str:

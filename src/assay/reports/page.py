@@ -245,7 +245,7 @@ def _comparisons(entries: Sequence[Entry], kept: Sequence[Gleaned]) -> tuple[Com
 
 
 def _pairs(entries: Sequence[Entry]) -> list[tuple[int, int]]:
-    """Two runs: equal models, or the only ones. One run: its two models, or the leading one and others."""
+    """Two runs: equal models, or the only ones. One run: the leading model against the others."""
     if entries and entries[0].letter:
         sides = [[n for n, e in enumerate(entries) if e.letter == letter] for letter in ("A", "B")]
         same = [
@@ -253,8 +253,6 @@ def _pairs(entries: Sequence[Entry]) -> list[tuple[int, int]]:
         ]
         alone = [(sides[0][0], sides[1][0])] if len(sides[0]) == len(sides[1]) == 1 else []
         return (same or alone)[:MOST_COMPARED]
-    if len(entries) == 2:
-        return [(0, 1)]
     ranked = sorted(range(len(entries)), key=lambda n: -(entries[n].summary.headline.value or 0.0))
     return [(other, ranked[0]) for other in ranked[1 : MOST_COMPARED + 1]]
 

@@ -187,7 +187,9 @@ class ModelTally:
 
     def _calls(self, trial: Trial, *, counted: bool) -> None:
         for call in trial.calls:
-            self.roles.setdefault(call.role, RoleTally()).add(call, timed=counted)
+            if call.role not in self.roles:
+                self.roles[call.role] = RoleTally()
+            self.roles[call.role].add(call, timed=counted)
         role = subject(trial)
         if role is not None:
             self.under_test[role] += 1
@@ -198,7 +200,9 @@ class ModelTally:
             self.finishes[final.finish.value] += 1
         for score in trial.scores:
             if score.name != self._headline:
-                self.scores.setdefault(score.name, ScoreTally()).add(trial.case.id, score)
+                if score.name not in self.scores:
+                    self.scores[score.name] = ScoreTally()
+                self.scores[score.name].add(trial.case.id, score)
         if trial.status is Status.SCORED:
             self._scored(trial)
         elif trial.status in _ENDED_BADLY and trial.detail != "not_applicable":

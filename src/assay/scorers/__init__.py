@@ -13,8 +13,17 @@ import msgspec
 from assay.errors import UsageError
 from assay.keys import JSON
 from assay.ports import Scorer
+from assay.scorers.choice import choice
+from assay.scorers.clarity import clarity
+from assay.scorers.completion import task_completion
+from assay.scorers.edits import cer, wer
 from assay.scorers.exact import exact
+from assay.scorers.extracted import json_extracted
 from assay.scorers.judge import judge
+from assay.scorers.ngrams import bleu, chrf, similarity
+from assay.scorers.overlap import f1, relevance, rouge_l
+from assay.scorers.pattern import regex
+from assay.scorers.shape import structure
 from assay.scorers.state import state
 from assay.scorers.structured import json_exact, json_fields, json_schema, json_valid
 from assay.scorers.text import contains, numeric
@@ -24,16 +33,30 @@ Factory = Callable[..., Scorer]
 
 SCORERS: Mapping[str, Factory] = MappingProxyType(
     {
+        "bleu": bleu,
+        "cer": cer,
+        "choice": choice,
+        "chrf": chrf,
+        "clarity": clarity,
         "contains": contains,
         "exact": exact,
+        "f1": f1,
         "json_exact": json_exact,
+        "json_extracted": json_extracted,
         "json_fields": json_fields,
         "json_schema": json_schema,
         "json_valid": json_valid,
         "judge": judge,
         "numeric": numeric,
+        "regex": regex,
+        "relevance": relevance,
+        "rouge_l": rouge_l,
+        "similarity": similarity,
         "state": state,
+        "structure": structure,
+        "task_completion": task_completion,
         "tool_calls": tool_calls,
+        "wer": wer,
     }
 )
 """The built-in scorers' factories by name; their keyword parameters are their settings."""

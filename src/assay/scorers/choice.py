@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from assay.errors import UsageError
-from assay.scorers.exact import LONGEST, as_text, normalise
+from assay.scorers.exact import as_text, normalise
 from assay.scorers.rule import (
     Rule,
     alternatives,
@@ -18,6 +18,8 @@ from assay.scorers.rule import (
 )
 from assay.trial import Score, Trial
 
+LONGEST_READ = 50_000
+"""Characters at the end of a reply that are read."""
 SERIES = ("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "АБВГДЕЖЗИКЛМНОП", "123456789")
 """How options are lettered or numbered."""
 _WORDS = "AIАВИКОСУЯ"
@@ -25,17 +27,20 @@ _WORDS = "AIАВИКОСУЯ"
 _LOOKALIKE = str.maketrans("АВСЕНКМОРТХ", "ABCEHKMOPTX")
 _OPTION = re.compile(r"^[ \t]*[(\[]?([A-Za-zА-Яа-я]|[1-9])[)\].:][ \t]+(\S.*)$", re.MULTILINE)
 _STATED = re.compile(
-    r"(?:(?P<box>\\boxed\s{0,3}\{)"
+    r"(?:(?P<box>\\boxed\s{0,3}\{(?:\\text\s?\{)?)"
     r"|(?<!\w)(?:(?:correct|right|best|final|правильный|верный)\s{1,3}(?:option|choice|вариант)|answer|ответ"
     r"|I\s{1,3}(?:choose|pick|select)|выбираю)(?!\w)"
     r"(?:\s{1,3}(?:to|for|на)\s[^\n.:]{0,80}?(?=\s+is\s|:|\s[—–=-]))?)"
-    r"(?P<parted>(?:[\s*_]{0,3}(?:is|would\s+be|[:=—–-]|это)){0,4})"
-    r"(?:\s{0,3}(?:option|choice|letter|вариант|буква)\s)?[\s\"'«“*_`]{0,6}(?P<said>[^\n]{1,300})",
+    r"(?P<parted>(?:[\s*_\"']{0,3}(?:is|would\s+be|[:=—–>-]|это)){0,4})"
+    r"(?:\s{0,3}(?:option|choice|letter|вариант|буква)\s)?[\s\"'«“*_`]{0,6}(?=(?P<said>[^\n]{1,300}))",
     re.IGNORECASE,
+)
+_CORRECT = re.compile(
+    r"(?<![\w'’])(?P<said>[(\[]?[^\W_][)\]]?)\s{1,3}is\s{1,3}(?:the\s)?(?:correct|right|best)(?!\w)(?P<parted>)(?P<box>)"
 )
 _DENIED = re.compile(r"(?:\bnot|n['’]t|\bне)\s+(?:[\w'’]+\s+){0,4}$", re.IGNORECASE)
 _LETTER = re.compile(
-    r"[\"'«“*_`]*(?P<open>[(\[{]?)\s*(?P<letter>[^\W_])\s*(?P<close>[)\]}]?)(?P<rest>.*)", re.DOTALL
+    r"[\"'«“*_`]*(?P<open>[(\[{]?)\s*(?P<letter>[^\W_])(?P<close>(?:\s*[)\]}])?)(?P<rest>.*)", re.DOTALL
 )
 _ANOTHER = re.compile(
     r"[\s*_`]*(?:or|and|и|или|/|,|&|vs)[\s*_`]*[(\[]?(?P<letter>[^\W_])(?![\w'’])", re.IGNORECASE
@@ -68,7 +73,7 @@ def choice(*, letters: str | None = None) -> Rule:
             return (broken_case("choice", f"the target {shown(as_text(target))} is none of the options"),)
         if reply is None:
             return (Score("choice", False, no_reply(trial)),)
-        found = chosen(reply.text[-LONGEST:], options)
+        found = chosen(reply.text[-LONGEST_READ:], options)
         if found is None:
             reason = f"no choice of {_span(options)} is stated in {shown(reply.text[-200:])}{ending(reply)}"
             return (Score("choice", False, reason, details={"chosen": None}),)
@@ -89,7 +94,7 @@ def chosen(text: str, options: Mapping[str, str]) -> tuple[str, str] | None:
     text = text.strip()
     if letter := _alone(text, options):
         return letter, "whole"
-    said = [found for found in _STATED.finditer(text) if not _DENIED.search(text[: found.start()][-60:])]
+    said = _statements(text)
     stated = [letter for each in said if (letter := _stated(each, options)) is not None]
     if stated:
         return (stated[-1], "stated") if stated[-1] else None
@@ -103,6 +108,13 @@ def chosen(text: str, options: Mapping[str, str]) -> tuple[str, str] | None:
         if letter := _by_text(part, options):
             return letter, f"{place}_text"
     return None
+
+
+def _statements(text: str) -> list[re.Match[str]]:
+    """Where a text says which option it is, in order, but for what it denies."""
+    found = [*_STATED.finditer(text), *_CORRECT.finditer(text)]
+    found.sort(key=lambda each: each.start())
+    return [each for each in found if not _DENIED.search(text[max(0, each.start() - 60) : each.start()])]
 
 
 def _alone(text: str, options: Mapping[str, str]) -> str | None:
@@ -126,21 +138,24 @@ def _stated(statement: re.Match[str], options: Mapping[str, str]) -> str | None:
     if found is None or letter is None:
         return None
     rest = found["rest"]
-    if rest[:1].isalnum() or rest.lstrip()[:1] in ("'", "’", "?") or _decimal(found["letter"], rest):
-        return None
     another = _ANOTHER.match(rest)
     if another is not None and _known(another["letter"], options) not in (None, letter):
         return ""
-    if _DECORATION.fullmatch(rest):
-        return letter
-    if not (statement["parted"].strip() or statement["box"]):
-        return None  # "Answer B is wrong" states nothing
+    alone = _DECORATION.fullmatch(rest) is not None
+    parted = bool(statement["parted"].strip() or statement["box"])  # else "Answer B is wrong" is one
+    return letter if alone or (parted and _ends(found, options[letter])) else None
+
+
+def _ends(found: re.Match[str], option: str) -> bool:
+    """Whether a letter stands for an option, by what follows it: "B, since", "A) Paris", no "A dog"."""
+    letter, rest = found["letter"], found["rest"]
+    if rest[:1].isalnum() or rest.lstrip()[:1] in ("'", "’", "?") or _decimal(letter, rest):
+        return False
     if found["close"] or not rest[:1].isspace() or _REASON.match(rest):
-        return letter
-    if normalise(rest) == normalise(options[letter]) != "":
-        return letter
-    upper = found["letter"].isupper() or found["letter"].isdigit()
-    return letter if upper and found["letter"] not in _WORDS else None
+        return True
+    if normalise(rest) == normalise(option) != "":
+        return True
+    return (letter.isupper() or letter.isdigit()) and letter not in _WORDS
 
 
 def _decimal(letter: str, rest: str) -> bool:
@@ -171,7 +186,7 @@ def _options(trial: Trial, letters: str | None) -> dict[str, str]:
     if isinstance(given, list) and given:
         series = letters or SERIES[0]
         return dict(zip(series, map(as_text, given), strict=False))
-    listed = _listed(trial.case.input_text[-LONGEST:])
+    listed = _listed(trial.case.input_text[-LONGEST_READ:])
     if listed and letters is None:
         return listed
     return {letter.upper(): listed.get(letter.upper(), "") for letter in letters or SERIES[0][:10]}

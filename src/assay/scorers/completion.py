@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from assay.keys import JSON
-from assay.scorers.reference import Texts, norm, reference_texts, texts, tok
+from assay.scorers.reference import Texts, reference_texts, texts, tok
 from assay.scorers.rule import Rule, broken_case, not_applicable
 from assay.scorers.state import reached
 from assay.trial import Score, Trial
@@ -112,7 +112,7 @@ def _telling(text: str, idf: Callable[[str], float], *, fold_yo: bool) -> tuple[
 def _score(given: Texts, items: Sequence[Item], goal: bool | None, *, fold_yo: bool) -> Score:
     tokens = tok(given.reply, fold_yo=fold_yo)
     spaced, long = f" {' '.join(tokens)} ", {token for token in tokens if len(token) >= 6}
-    hits = [any(_held(norm(text), spaced, long, fold_yo=fold_yo) for text in item.any_of) for item in items]
+    hits = [any(_held(text, spaced, long, fold_yo=fold_yo) for text in item.any_of) for item in items]
     cover = sum(item.weight for item, hit in zip(items, hits, strict=True) if hit)
     cover /= sum(item.weight for item in items)
     musts = [hit for item, hit in zip(items, hits, strict=True) if item.must]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 
 import msgspec
@@ -18,13 +19,16 @@ from assay.scorers.strict_json import ParseError, parse
 from assay.trial import Score, Trial
 
 NAME, SCHEMA = "json_extracted", "json_extracted_schema"
-MAX_UNCLOSED = 16
-"""Opening brackets without their closing one after which no other is tried."""
+MAX_VALUES = 1000
+"""Balanced parts of a reply that are tried."""
+MAX_WITHIN = 16
+"""Balanced parts that are no JSON and are searched within."""
 KEPT = 2000
 """Characters of an extracted value that the details keep."""
 
 _OPENING = re.compile(r"[\[{]")
-_TOKENS = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[\[\]{}]')
+_CLOSES = {"{": "}", "[": "]"}
+_TOKEN = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[\[\]{}]')
 
 
 class Extracted(Struct, frozen=True):
@@ -40,22 +44,18 @@ def extract(text: str, kinds: frozenset[str] = frozenset()) -> Extracted | None:
     """The value of the whole text; else of the first fence that holds one; else of the first balanced
     object or array. `kinds` are the JSON types that will do (all, where it is empty).
     """
-    for method, start, end in _candidates(text):
-        try:
-            value = parse(text[start:end])
-        except ParseError:
-            continue
-        if method == "strict" or not kinds or kind(value) in kinds:
-            return Extracted(value, method, start, end)
-    return None
+    whole = _value(text, "strict", 0, len(text))
+    if whole is not None:
+        return whole
+    found = filter(None, (_value(text, "fenced", start, end) for start, end in _fences(text)))
+    return next((each for each in (*found, *_in_prose(text)) if not kinds or kind(each.value) in kinds), None)
 
 
-def _candidates(text: str) -> Iterator[tuple[str, int, int]]:
-    yield "strict", 0, len(text)
-    for start, end in _fences(text):
-        yield "fenced", start, end
-    for start, end in _balanced(text):
-        yield "prose", start, end
+def _value(text: str, method: str, start: int, end: int) -> Extracted | None:
+    try:
+        return Extracted(parse(text[start:end]), method, start, end)
+    except ParseError:
+        return None
 
 
 def _fences(text: str) -> Iterator[tuple[int, int]]:
@@ -72,29 +72,38 @@ def _fences(text: str) -> Iterator[tuple[int, int]]:
         at += len(line)
 
 
-def _balanced(text: str) -> Iterator[tuple[int, int]]:
-    """The outermost balanced objects and arrays, in order; after one that never closes, those in it."""
-    at, unclosed = 0, 0
-    while unclosed < MAX_UNCLOSED and (opening := _OPENING.search(text, at)):
-        end = _closing(text, opening.start())
-        if end is None:
-            unclosed, at = unclosed + 1, opening.start() + 1
-        else:
-            yield opening.start(), end
-            at = end
+def _in_prose(text: str) -> Iterator[Extracted]:
+    """The values of the balanced parts; within one that is no JSON its own parts are tried."""
+    parts, within = deque(_balanced(text, 0, len(text))), 0
+    for _ in range(MAX_VALUES):
+        if not parts:
+            return
+        start, end = parts.popleft()
+        found = _value(text, "prose", start, end)
+        if found is not None:
+            yield found
+        elif within < MAX_WITHIN:
+            within += 1
+            parts.extendleft(reversed(list(_balanced(text, start + 1, end - 1))))
 
 
-def _closing(text: str, start: int) -> int | None:
-    expected: list[str] = []
-    for token in _TOKENS.finditer(text, start):
-        mark = token[0]
-        if mark in ("{", "["):
-            expected.append("}" if mark == "{" else "]")
-        elif mark in ("}", "]") and (not expected or expected.pop() != mark):
-            return None
-        if not expected:
-            return token.end()
-    return None
+def _balanced(text: str, at: int, stop: int) -> list[tuple[int, int]]:
+    """The outermost balanced objects and arrays between two places, in order; in linear time."""
+    found: list[tuple[int, int]] = []
+    opened: list[tuple[str, int]] = []
+    while token := (_TOKEN if opened else _OPENING).search(text, at, stop):
+        mark, at = token[0], token.end()
+        if mark in _CLOSES:
+            opened.append((_CLOSES[mark], token.start()))
+        elif mark in ("}", "]"):
+            closing, start = opened.pop()
+            if closing != mark:
+                opened.clear()
+                continue
+            while found and found[-1][0] > start:
+                found.pop()
+            found.append((start, at))
+    return found
 
 
 def json_extracted(*, schema: JSON = None) -> Rule:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -64,27 +65,58 @@ class Differences:
         self.unexpected: list[str] = []
         self.wrong: list[str] = []
 
+    def __bool__(self) -> bool:
+        return bool(self.missing or self.unexpected or self.wrong)
+
+
+class Comparison(Protocol):
+    """What counts as equal at a path (a pointer with `*` for places in lists)."""
+
+    def same(self, a: JSON, b: JSON, path: str) -> bool: ...
+
+    def pairs(
+        self, wanted: Sequence[JSON], found: Sequence[JSON], path: str
+    ) -> Sequence[tuple[int, int]] | None:
+        """Which elements of two lists belong together; None where their places say it."""
+        ...
+
 
 def compare(
-    wanted: JSON, found: JSON, same: Callable[[JSON, JSON], bool], into: Differences, pointer: str = ""
+    wanted: JSON, found: JSON, by: Comparison, into: Differences, pointer: str = "", *, path: str = ""
 ) -> int:
-    """How many leaves of the two values match, by pointer and by `same`; the others go to `into`."""
+    """How many leaves of the two values match; the others go to `into` by their pointers: in the
+    wanted value, or in the found one where they are unexpected.
+    """
     if _inner(wanted) and _inner(found) and kind(wanted) == kind(found):
-        theirs = dict(_children(found))
         matched = 0
-        for key, value in _children(wanted):
-            path = _step(pointer, key)
-            if key in theirs:
-                matched += compare(value, theirs.pop(key), same, into, path)
-            else:
-                _note(into.missing, path)
+        listed = kind(wanted) == "array"
+        theirs = dict(_children(found))
+        for key, value, place in _aligned(wanted, found, by, path):
+            here = _step(pointer, key)
+            if place is None:
+                _note(into.missing, here)
+                continue
+            below = path + "/*" if listed else _step(path, key)
+            matched += compare(value, theirs.pop(place), by, into, here, path=below)
         for key in theirs:
             _note(into.unexpected, _step(pointer, key))
         return matched
-    if not _inner(wanted) and not _inner(found) and same(wanted, found):
+    if not _inner(wanted) and not _inner(found) and by.same(wanted, found, path):
         return 1
     _note(into.wrong, pointer)
     return 0
+
+
+def _aligned(
+    wanted: JSON, found: JSON, by: Comparison, path: str
+) -> Iterator[tuple[str | int, JSON, str | int | None]]:
+    """Each child of the wanted value with its key and the key of the found one's that it belongs to."""
+    if isinstance(wanted, dict):
+        yield from ((key, value, key if key in found else None) for key, value in wanted.items())
+        return
+    pairs = by.pairs(wanted, found, path)
+    places = {n: n for n in range(len(found))} if pairs is None else dict(pairs)
+    yield from ((n, value, places.get(n)) for n, value in enumerate(wanted))
 
 
 def leaf_count(value: JSON) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
 from assay.errors import UsageError
 from assay.keys import JSON
 from assay.message import Finish, Reply
+from assay.scorers.alignment import Field, Fields, checked
 from assay.scorers.leaves import Differences, compare, equal, first_difference, leaf_count
 from assay.scorers.rule import Rule, alternatives, broken_case, no_reply, not_applicable
 from assay.scorers.schemas import schema_checker
@@ -97,16 +98,22 @@ def json_exact() -> Rule:
     return Rule("json_exact", 1, {}, check)
 
 
-def json_fields(*, tolerance: float = 0.0, fold: bool = False) -> Rule:
+def json_fields(
+    *,
+    tolerance: float = 0.0,
+    fold: bool = False,
+    dates: bool = False,
+    fields: dict[str, Field] | None = None,
+) -> Rule:
     """F1 over the leaves (JSON pointer and value) of reply and target; invalid JSON is 0.
 
-    `tolerance` is the absolute one for numbers; `fold` ignores case and white space of texts.
-    Precision is matched / leaves of the reply, recall matched / leaves of the target. An empty
-    object or array is a leaf. Of several accepted targets the best one counts.
+    `tolerance` is the absolute one for numbers; `fold` ignores case and white space of texts;
+    `dates` compares texts that are dates by their day or instant; `fields` says it for single
+    fields, and how the elements of a list find each other. Precision is matched / leaves of the
+    reply, recall matched / leaves of the target. An empty object or array is a leaf. Of several
+    accepted targets the best one counts. Raises UsageError for a field that is no path.
     """
-
-    def same(a: JSON, b: JSON) -> bool:
-        return _leaf_equal(a, b, tolerance, fold=fold)
+    by = Fields(tolerance, fold, dates, checked(fields or {}))
 
     def check(trial: Trial) -> tuple[Score, ...]:
         target = trial.case.target
@@ -115,28 +122,19 @@ def json_fields(*, tolerance: float = 0.0, fold: bool = False) -> Rule:
         value, reason, details = parsed(trial)
         if reason:
             return (Score("json_fields", 0.0, reason, details=details),)
-        scored = [_field_score(wanted, value, same) for wanted in alternatives(target)]
+        scored = [_field_score(wanted, value, by) for wanted in alternatives(target)]
         return (max(scored, key=lambda score: score.number or 0.0),) if scored else (_no_target(),)
 
-    return Rule("json_fields", 1, {"tolerance": tolerance, "fold": fold}, check)
+    return Rule("json_fields", 2, msgspec.to_builtins(by), check)
 
 
 def _no_target() -> Score:
     return broken_case("json_fields", "the target's any_of is empty")
 
 
-def _leaf_equal(a: JSON, b: JSON, tolerance: float, *, fold: bool) -> bool:
-    if equal(a, b):
-        return True
-    if fold and isinstance(a, str) and isinstance(b, str):
-        return a.casefold().split() == b.casefold().split()
-    numbers = all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in (a, b))
-    return numbers and abs(a - b) <= tolerance
-
-
-def _field_score(wanted: JSON, value: JSON, same: Callable[[JSON, JSON], bool]) -> Score:
+def _field_score(wanted: JSON, value: JSON, by: Fields) -> Score:
     found = Differences()
-    matched = compare(wanted, value, same, found)
+    matched = compare(wanted, value, by, found)
     expected, actual = leaf_count(wanted), leaf_count(value)
     precision, recall = matched / actual, matched / expected
     f1 = 2 * matched / (expected + actual)

@@ -12,9 +12,9 @@ class Cubic:
     A refused call that was admitted as the nth in flight says that n - 1 fit: the window falls to
     0.7 of that and comes back as C (t - K)^3 + peak with K = cbrt((peak - window) / C), t seconds
     after it: fast at first, flat around the peak, then faster and faster beyond it (RFC 9438,
-    sections 4.2 and 4.6, with its C = 0.4 and beta = 0.7). Beyond the peak the distance from it at
-    most doubles in the time of a call, from one call on, so that a long call does not make the step
-    into the unknown a large one. After an outage the window starts at one and doubles until where
+    sections 4.2 and 4.6, with its C = 0.4 and beta = 0.7). Beyond the peak the distance from it
+    grows e-fold at most in the time of a call, from one call on, so that a long call does not make
+    the step into the unknown a large one. After an outage the window starts at one and doubles until where
     it was (slow start). Without `cuts` refusals change nothing, only outages do. Times are seconds
     of one clock.
     """

@@ -124,7 +124,8 @@ class Lane:
             return
         now = asyncio.get_running_loop().time()
         self._left(admission, failure.partial.usage, now)
-        if failure.status in _FULL and not admission.probe:
+        full = failure.status in _FULL or failure.error is ErrorClass.CONNECT
+        if full and not admission.probe:
             self._window.refused(admission.generation, admission.nth, now)
         if self.parks(failure):
             self.breaker.park(failure, now + (failure.retry_after or 0.0), now)

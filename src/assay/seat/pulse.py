@@ -32,10 +32,7 @@ class Pulse:
     def enter(self) -> float:
         """A call begins; gives the instant by which `leave` knows it."""
         now = self._clock()
-        if self._in_flight:
-            self._beat_at(now)
-        else:
-            self._last = now
+        self._beat_at(now)  # a standstill until now is not this call's
         self._in_flight += 1
         if self._timer is None:
             self._again()

@@ -129,8 +129,15 @@ def clustered_rate(case_rates: Sequence[float], trials: int, confidence: float =
     spread = max(case_rates) - min(case_rates)
     if n < 2 or (spread <= SAME and min(centre, 1 - centre) <= SAME):
         return all_equal(centre, n, (0.0, 1.0), confidence)
+    return korn_graubard(centre, se if spread > SAME else None, n, trials, confidence)
+
+
+def korn_graubard(
+    centre: float, se: float | None, n: int, trials: int, confidence: float = 0.95
+) -> Estimate:
+    """The interval of `clustered_rate`, from the rate, its cluster-robust error, cases and trials."""
     effective = float(trials)
-    if se is not None and spread > SAME:
+    if se is not None:
         effective = min(effective, centre * (1 - centre) / se**2)
     tail = (1 - confidence) / 2
     effective *= (normal_quantile(1 - tail) / t_quantile(1 - tail, n - 1)) ** 2
