@@ -129,7 +129,7 @@ def clustered_rate(case_rates: Sequence[float], trials: int, confidence: float =
     spread = max(case_rates) - min(case_rates)
     if n < 2 or (spread <= SAME and min(centre, 1 - centre) <= SAME):
         return all_equal(centre, n, (0.0, 1.0), confidence)
-    return korn_graubard(centre, se if spread > SAME else None, n, trials, confidence)
+    return korn_graubard(centre, se, n, trials, confidence)
 
 
 def korn_graubard(
@@ -137,7 +137,7 @@ def korn_graubard(
 ) -> Estimate:
     """The interval of `clustered_rate`, from the rate, its cluster-robust error, cases and trials."""
     effective = float(trials)
-    if se is not None:
+    if se is not None and se > SAME:
         effective = min(effective, centre * (1 - centre) / se**2)
     tail = (1 - confidence) / 2
     effective *= (normal_quantile(1 - tail) / t_quantile(1 - tail, n - 1)) ** 2
