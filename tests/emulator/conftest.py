@@ -19,7 +19,7 @@ from assay.message import say
 
 QUESTION = "What is six times seven?"
 RIGHT = "Forty-two, that is 42 — сорок два."
-PATIENCE = 0.25
+PATIENCE = 1.0
 INTERIM = re.compile(rb"(HTTP/1\.1 1\d\d [^\r]*\r\n\r\n)*")
 
 

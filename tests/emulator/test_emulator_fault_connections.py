@@ -89,18 +89,18 @@ async def test_a_connection_ends_unannounced_some_time_after_its_reply(
             await reader.read()
     else:
         assert await reader.read() == b""
-    assert 0.02 < loop.time() - began < 1
+    assert 0.02 < loop.time() - began < 5
     writer.close()
 
 
 @pytest.mark.parametrize("how", ["fin", "rst"])
 async def test_an_idle_connection_is_closed_after_its_time(start, request_bytes, make, read_response, how):
-    emulator = await start(life=Life(idle_s=0.04, idle_end=how))
+    emulator = await start(life=Life(idle_s=0.5, idle_end=how))
     reader, writer = await asyncio.open_connection("127.0.0.1", int(emulator.root.rpartition(":")[2]))
     for _ in range(4):  # each in time
         writer.write(request_bytes(make()))
         assert (await read_response(reader)).text == RIGHT
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.2)
     if how == "rst":
         with pytest.raises(ConnectionResetError):
             await reader.read()

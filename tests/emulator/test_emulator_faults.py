@@ -329,7 +329,7 @@ async def test_no_fault_breaks_on_a_short_or_an_empty_answer(start, talk, make, 
     fault = f"{name}:{QUICK[name]}" if name in QUICK else name
     for model, content in (("skill-1", "short"), ("echo", "")):
         body = make(model, content, stream=stream)
-        got = await talk(emulator, body, headers={"x-fault": fault}, patience=0.05)
+        got = await talk(emulator, body, headers={"x-fault": fault}, patience=0.4)
         assert (got.raw == b"" and got.end == "silence") == (name in SILENT)
     assert len(emulator.ledger.records()) == 2
 

@@ -52,22 +52,26 @@ def test_a_value_of_another_type_than_asked_for_is_passed_over():
 
 
 @pytest.mark.parametrize(
-    ("text", "target", "schema", "found", "meets"),
+    ("text", "found", "meets"),
     [
-        ('So: {"a": 1}', None, SCHEMA, True, True),
-        ('So: {"a": "1"}', None, SCHEMA, True, False),
-        ("[1]", None, SCHEMA, True, False),
-        ("see [1]", None, SCHEMA, False, False),
-        ("nothing", None, SCHEMA, False, False),
-        (None, None, SCHEMA, False, False),
-        ('see [1]: {"a": 1}', {"a": 1}, None, True, None),
+        ('So: {"a": 1}', True, True),
+        ('So: {"a": "1"}', True, False),
+        ("[1]", True, False),
+        ("see [1]", False, False),
+        ("nothing", False, False),
+        (None, False, False),
     ],
 )
-def test_the_extracted_value_is_checked_against_the_schema(played, text, target, schema, found, meets):
-    one, two = json_extracted().check(played(text, target, schema=schema))
+def test_the_extracted_value_is_checked_against_the_schema(played, text, found, meets):
+    one, two = json_extracted().check(played(text, schema=SCHEMA))
     assert (one.name, one.value) == ("json_extracted", found)
-    assert (two.name, two.value) == ("json_extracted_schema", meets)
-    assert two.unscored == ("not_applicable" if schema is None else None)
+    assert (two.name, two.value, two.unscored) == ("json_extracted_schema", meets, None)
+
+
+def test_without_a_schema_only_the_value_is_looked_for(played):
+    one, two = json_extracted().check(played('see [1]: {"a": 1}', {"a": 1}))
+    assert one.value is True
+    assert two.unscored == "not_applicable"
 
 
 def test_the_details_say_how_and_where_it_was_found(played):

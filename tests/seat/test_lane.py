@@ -144,7 +144,7 @@ def test_while_the_server_asks_to_wait_nobody_goes(virtually):
 
 def test_the_calls_in_flight_grow_by_answers_and_not_by_waiting(virtually):
     async def play():
-        held, stop, order = lane(), Stop(), []
+        held, stop, order = lane(Limits(adaptive=True)), Stop(), []
         nine = [await held.enter(ASK, stop) for _ in range(9)]
         busy = CallError(ErrorClass.RATE_LIMITED, "", status=429, retry_after=60.0)
         held.failed(nine[8], busy)
@@ -194,7 +194,7 @@ def test_in_a_load_run_refusals_hold_nothing_back(virtually):
 
 
 async def test_refusals_thin_the_calls_in_flight_unless_that_is_switched_off():
-    for adaptive, fit in ((None, 6), (False, 9)):
+    for adaptive, fit in ((True, 6), (None, 9)):
         refused, order = lane(Limits(adaptive=adaptive, concurrency=9)), []
         tasks = await entering(refused, 20, order, Stop())
         refused.failed(await tasks[8], BUSY)

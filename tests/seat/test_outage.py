@@ -10,8 +10,10 @@ from assay.errors import CallError, ErrorClass
 from assay.message import Finish, Reply, Usage
 from assay.seat.endpoint import Endpoint
 from assay.seat.lane import Lane
+from assay.seat.limits import Limits
 from assay.seat.retry import Retry
 
+ADAPTIVE = Limits(adaptive=True)
 FINE = Reply("hi", finish=Finish.STOP, usage=Usage(3, 2))
 DOWN = CallError(ErrorClass.OVERLOADED, "down", status=529)
 GONE = CallError(ErrorClass.CONNECT, "refused")
@@ -54,7 +56,7 @@ def rate(instants, begin, end):
 @pytest.mark.parametrize("seconds", [0.2, 1.0, 5.0])
 def test_an_outage_of_a_minute_costs_few_calls_and_ends_without_a_herd(virtually, crowd, seconds, failure):
     server = Server(seconds, down=(3.0, 63.0), failure=failure)
-    played = crowd(server.serve, Lane(Endpoint("e")))
+    played = crowd(server.serve, Lane(Endpoint("e"), ADAPTIVE))
     virtually(lambda: played.play(2000, 64))
     assert played.outcomes == ["answered"] * 2000
     assert len(server.arrivals) <= 1.2 * 2000
@@ -67,7 +69,7 @@ def test_an_outage_of_a_minute_costs_few_calls_and_ends_without_a_herd(virtually
 
 def test_the_calls_of_an_outage_that_does_not_end_are_few_and_the_trials_can_be_resumed(virtually, crowd):
     server = Server(1.0, down=(10.0, 1e9))
-    played = crowd(server.serve, Lane(Endpoint("e"), hold=120.0), Retry(cap=120.0))
+    played = crowd(server.serve, Lane(Endpoint("e"), ADAPTIVE, hold=120.0), Retry(cap=120.0))
     virtually(lambda: played.play(2000, 64))
     ends = Counter(played.outcomes)
     assert ends["circuit"] > 1200
@@ -85,7 +87,7 @@ def test_a_server_of_which_half_the_calls_fail_is_not_asked_more_than_the_retry_
             raise CallError(ErrorClass.OVERLOADED, "", status=500)
         return FINE
 
-    played = crowd(serve, Lane(Endpoint("e")))
+    played = crowd(serve, Lane(Endpoint("e"), ADAPTIVE))
     virtually(lambda: played.play(2000, 64))
     assert asked.total() <= 1.2 * 2000
 
@@ -94,7 +96,7 @@ def test_a_server_of_which_half_the_calls_fail_is_not_asked_more_than_the_retry_
 def test_capacity_that_falls_and_rises_is_found_within_ten_seconds(virtually, crowd, seconds):
     """64 for a minute, 8 for a minute, 64 again: 90 % of what was possible, few refusals."""
     server = Server(seconds, capacity=lambda now: 8 if 60 <= now < 120 else 64)
-    played = crowd(server.serve, Lane(Endpoint("e")), Retry(retries=20, base=0.2))
+    played = crowd(server.serve, Lane(Endpoint("e"), ADAPTIVE), Retry(retries=20, base=0.2))
     trials = int(1.1 * (120 * 64 + 60 * 8) / seconds)
 
     async def play():
@@ -121,7 +123,7 @@ def test_what_the_server_asks_to_wait_is_waited_by_all_its_calls(virtually, crow
             raise CallError(ErrorClass.RATE_LIMITED, "", status=429, retry_after=5.0 + asked - now)
         return FINE
 
-    played = crowd(serve, Lane(Endpoint("e")))
+    played = crowd(serve, Lane(Endpoint("e"), ADAPTIVE))
     virtually(lambda: played.play(500, 16))
     assert played.outcomes == ["answered"] * 500
     told = 5.5  # the first refusal reaches the client
@@ -133,8 +135,8 @@ def test_a_wait_beyond_the_cap_parks_the_model_and_no_trial_is_held_or_failed(vi
         await asyncio.sleep(0.5)
         raise CallError(ErrorClass.RATE_LIMITED, "", status=429, retry_after=3600.0)
 
-    parked = crowd(serve, Lane(Endpoint("e")))
-    other = crowd(Server(0.5).serve, Lane(Endpoint("e")))
+    parked = crowd(serve, Lane(Endpoint("e"), ADAPTIVE))
+    other = crowd(Server(0.5).serve, Lane(Endpoint("e"), ADAPTIVE))
 
     async def play():
         await asyncio.gather(parked.play(1000, 16), other.play(1000, 16))
@@ -154,7 +156,7 @@ def test_a_parked_model_goes_on_when_the_server_wants_it_again(virtually, crowd)
             raise CallError(ErrorClass.RATE_LIMITED, "", status=429, retry_after=3600.0)
         return await server.serve(request)
 
-    played = crowd(serve, Lane(Endpoint("e")))
+    played = crowd(serve, Lane(Endpoint("e"), ADAPTIVE))
 
     async def play():
         await played.play(10, 4)
@@ -171,8 +173,8 @@ def test_a_refused_account_ends_its_model_after_the_calls_in_flight(virtually, c
         await asyncio.sleep(0.5)
         raise CallError(ErrorClass.DENIED, "no quota", status=status)
 
-    refused = crowd(serve, Lane(Endpoint("e")))
-    other = crowd(Server(0.5).serve, Lane(Endpoint("e")))
+    refused = crowd(serve, Lane(Endpoint("e"), ADAPTIVE))
+    other = crowd(Server(0.5).serve, Lane(Endpoint("e"), ADAPTIVE))
 
     async def play():
         await asyncio.gather(refused.play(1000, 16), other.play(1000, 16))
@@ -189,7 +191,7 @@ def test_a_rejected_request_is_not_sent_again_and_stops_nothing(virtually, crowd
     async def serve(request):
         raise CallError(ErrorClass.REJECTED, "bad", status=400)
 
-    played = crowd(serve, Lane(Endpoint("e")))
+    played = crowd(serve, Lane(Endpoint("e"), ADAPTIVE))
     virtually(lambda: played.play(1000, 16))
     assert len(played.store.reserved) == 1000
     assert Counter(played.outcomes) == {"rejected": 1000}

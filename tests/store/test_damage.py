@@ -90,6 +90,28 @@ def test_a_log_that_was_cut_gives_what_came_before_or_is_refused(writing, tmp_pa
     assert error is not None or (found == whole[: len(found)] and len(found) >= 60)
 
 
+def test_a_log_that_lost_what_the_file_has_taken_over_is_refused(writing, tmp_path) -> None:
+    with closing(sqlite3.connect(writing.path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    whole, refused = list(writing.trials(Where())), 0
+    for n in range(1, 9):
+        copy = copied(writing, tmp_path, f"copy-{n}.db")
+        log = Path(f"{copy}-wal")
+        cut(log, 32 + (log.stat().st_size - 32) // 4120 * n // 9 * 4120)
+        refused += damage(copy) is not None
+        found, _ = read(copy)
+        assert found == whole[: len(found)]
+    assert refused
+
+
+def test_trials_out_of_order_are_no_record(writing) -> None:
+    reader = writing._reader
+    reader._check_order(3, [(4,), (7,)])
+    for at, rows in ((4, [(4,)]), (3, [(5,), (4,)]), (3, [(5,), (5,)])):
+        with pytest.raises(StoreError, match="out of order"):
+            reader._check_order(at, rows)
+
+
 def test_a_body_of_other_bytes_than_its_name_says_is_no_answer(writing, tmp_path) -> None:
     copy = copied(writing, tmp_path, "copy.db")
     with closing(sqlite3.connect(copy)) as connection, connection:

@@ -108,7 +108,7 @@ async def test_the_heartbeat_is_renewed_while_nothing_is_written(place) -> None:
     with closing(connect(place, write=False)) as connection:
         while len(seen) < 3 and time.monotonic() < end:
             seen.add(
-                connection.execute("SELECT beat FROM heartbeats WHERE session = ?", (session,)).fetchone()[0]
+                connection.execute("SELECT tick FROM heartbeats WHERE session = ?", (session,)).fetchone()[0]
             )
     assert len(seen) == 3
     await writer.close()

@@ -129,6 +129,17 @@ async def test_who_is_not_willing_to_wait_is_told_at_once(store, sample, will, c
     await store.add(sample.trial(bulky(sample, "k")))
 
 
+async def test_a_store_that_nobody_asked_to_wait_does_not_and_tells_nothing(place, sample, caplog) -> None:
+    store = SqliteStore.open(place)
+    await store.open_run(sample.run())
+    fill(store)
+    with pytest.raises(StoreError, match="full"):
+        await store.add(sample.trial(bulky(sample, "k")))
+    assert caplog.text == ""
+    free(store)
+    await store.close()
+
+
 async def test_patience_has_an_end_and_comes_back_with_the_next_record(place, sample, will, caplog) -> None:
     store = patient_store(place, will, limit=0.1)
     await store.open_run(sample.run())

@@ -88,7 +88,7 @@ def dots(rows: Sequence[DotRow], caption: Html, domain: tuple[float, float] = (0
 
 def _dot_row(row: DotRow, domain: tuple[float, float], marks: Sequence[float]) -> Html:
     height = 12 + 12 * max(1, len(row.dots))
-    grid = [_upright(_across(mark, domain), height) for mark in marks]
+    grid = [_upright(_across(mark, domain), height, zero=not mark and domain[0] < 0) for mark in marks]
     drawn = [_dot(dot, 12.0 + 12 * place, domain) for place, dot in enumerate(row.dots)]
     told = "; ".join(dot.told for dot in row.dots)
     plot = tag("svg", *grid, *drawn, class_="plot", height=height, role="img", aria_label=told)
@@ -132,8 +132,9 @@ def _tick(across: float, y: float, text: str) -> Html:
     return tag("text", text, x=_percent(across), y=y, text_anchor=anchor)
 
 
-def _upright(across: float, height: float) -> Html:
-    return tag("line", x1=_percent(across), x2=_percent(across), y1=0, y2=height, class_="grid")
+def _upright(across: float, height: float, *, zero: bool) -> Html:
+    kind = "zero" if zero else "grid"
+    return tag("line", x1=_percent(across), x2=_percent(across), y1=0, y2=height, class_=kind)
 
 
 def _across(value: float, domain: tuple[float, float]) -> float:

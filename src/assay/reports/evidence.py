@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from assay.reports.figures import CaseSum, Figure
 from assay.stats.distributions import t_quantile
@@ -20,6 +20,7 @@ RESAMPLED_UP_TO = 2000
 """Means of amounts are resampled up to so many cases; beyond that Student's t does as well."""
 
 Interval = tuple[float, float] | None
+Sense = Literal["min", "max"]
 
 
 class Evidence(NamedTuple):
@@ -42,43 +43,56 @@ def nothing(why: str) -> Evidence:
     return Evidence(None, 0, "cases", lambda _: None, lambda *_: None, why)
 
 
-def side(interval: Interval, limit: float) -> int:
-    """1 where the whole interval is at or above the limit, -1 at or below, 0 if it straddles it."""
+def told(interval: Interval, limit: float, sense: Sense) -> bool | None:
+    """Whether the whole interval keeps the limit (True) or breaks it (False); None if it straddles it."""
     if interval is None:
-        return 0
+        return None
     low, high = interval
-    if low == high == limit:
-        return 2
-    return 1 if low >= limit else -1 if high <= limit else 0
+    if sense == "min":
+        return True if low >= limit else False if high < limit else None
+    return True if high <= limit else False if low > limit else None
 
 
-def p_value(evidence: Evidence, limit: float) -> float:
-    """The least alpha at which the interval of confidence 1 - alpha leaves the limit out; 1 if none.
+def p_value(evidence: Evidence, limit: float, sense: Sense) -> float:
+    """The least alpha at which the interval of confidence 1 - alpha tells; 1 if none does.
 
     So the p-value is below 0.05 exactly where the 95 % interval that is shown tells.
     """
-    if not side(evidence.at(1 - LEAST_P), limit):
-        low, high = LEAST_P, 1 - 1e-6
-        if not side(evidence.at(1 - high), limit):
-            return 1.0
-        for _ in range(40):
-            middle = math.sqrt(low * high)
-            low, high = (low, middle) if side(evidence.at(1 - middle), limit) else (middle, high)
-        return high
-    return LEAST_P
+
+    def tells(alpha: float) -> bool:
+        return told(evidence.at(1 - alpha), limit, sense) is not None
+
+    low, high = LEAST_P, 1 - 1e-6
+    if tells(low):
+        return low
+    if not tells(high):
+        return 1.0
+    for _ in range(40):
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if tells(middle) else (middle, high)
+    return high
 
 
 def of_figure(figure: Figure, bounds: tuple[float, float] | None) -> Evidence:
     """The evidence of a mean over cases; `bounds` of a single score."""
     if figure.value is None:
         return nothing(figure.method)
-    within = bounds if figure.low is not None else None
+    within = bounds if bounds is not None and _lies(figure, bounds) else None
     return Evidence(
         figure.value,
         figure.n,
         "cases",
         lambda confidence: _interval(figure, within, confidence),
         lambda limit, confidence: _cases_needed(figure, within, limit, confidence),
+    )
+
+
+def _lies(figure: Figure, bounds: tuple[float, float]) -> bool:
+    """Whether the interval was made within these bounds: a judge's 1-5 was not."""
+    return (
+        figure.low is not None
+        and figure.high is not None
+        and bounds[0] <= figure.low <= figure.high <= bounds[1]
     )
 
 
@@ -117,7 +131,7 @@ def _cases_needed(
 def of_percentile(values: Sequence[float], q: float, things: str) -> Evidence:
     """The evidence of the q-quantile of times in seconds."""
     if not values:
-        return nothing("nothing was timed: all came from the record, or nothing was answered")
+        return nothing("nothing was timed: not streamed, all from the record, or nothing answered")
     ordered = sorted(values)
 
     def at(confidence: float) -> Interval:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
+from msgspec import structs
+
 from assay.reports import charts, wording
 from assay.reports.charts import Dot, DotRow, colour
 from assay.reports.compare import Comparison
@@ -19,6 +21,9 @@ MOST_SCORES = 6
 MOST_TAGS, MOST_VALUES = 8, 12
 MOST_DRAWN = 12
 """Models in a chart; the table has them all."""
+
+MOST_SLICE_TEXTS = 3
+"""Beyond so many models a slice shows its dots alone."""
 
 MOST_SETTINGS = 200
 
@@ -51,10 +56,10 @@ def _validity(page: Page) -> Html:
         kind = {"valid": "good", "partial": "warn", "invalid": "bad"}[summary.validity.verdict]
         reasons = "; ".join(summary.validity.reasons[:8]) or "every planned trial ended, few failed"
         parts.append(tag("p", tag("span", summary.validity.verdict, class_=f"verdict {kind}"), " ", reasons))
-    if any(entry.summary.emulated for entry in page.entries):
-        parts.append(
-            tag("p", tag("span", "emulated", class_="verdict warn"), " figures of emulated models test this")
-        )
+    if emulated := sum(entry.summary.emulated for entry in page.entries):
+        who = "no real model was asked" if emulated == len(page.entries) else f"{emulated} of the models"
+        told = f" {who}: emulated figures say nothing of real ones"
+        parts.append(tag("p", tag("span", "emulated", class_="verdict warn"), told))
     notes = [f"{wording.model(e.label)}: {note}" for e in page.entries for note in e.summary.notes]
     listed = tag("ul", *[tag("li", note) for note in notes[:20]], class_="notes") if notes else None
     return joined(parts, listed)
@@ -228,7 +233,8 @@ def _panel(page: Page, key: str, values: Mapping[str, Sequence[tuple[int, Figure
         n = max(figure.n for _, figure in found)
         label = joined(wording.short(value, 40), tag("span", f" {n}", class_="quiet"))
         told = tuple(_dot(place, page.entries[place].label, figure) for place, figure in found)
-        text = tag("span", *_apart([tag("span", _two(f), class_=colour(place)) for place, f in found]))
+        figures = [tag("span", _two(figure), class_=colour(place)) for place, figure in found]
+        text = tag("span", *_apart(figures)) if len(figures) <= MOST_SLICE_TEXTS else Html("")
         rows.append(DotRow(label, told, text))
     more = f", {len(values) - MOST_VALUES} more" if len(values) > MOST_VALUES else ""
     return charts.dots(
@@ -249,9 +255,9 @@ def comparisons(page: Page) -> Html | None:
     if not page.comparisons:
         return None
     rows = [_comparison_row(page, each) for each in page.comparisons]
-    ends = [abs(x) for each in page.comparisons for x in _ends(each.comparison.difference)]
-    reach = min(1.0, 1.1 * max(ends, default=1.0)) or 1.0
-    caption = joined(tag("b", "difference"), " of the headline over the shared cases, with 95 % interval")
+    ends = [abs(100 * x) for each in page.comparisons for x in _ends(each.comparison.difference)]
+    reach = 1.1 * max(ends, default=0.0) or 1.0
+    caption = joined(tag("b", "difference"), " in points over the shared cases, with 95 % interval")
     chart = charts.dots(rows, caption, (-reach, reach))
     return tag("section", tag("h2", "Comparison"), chart, id="comparison")
 
@@ -269,8 +275,14 @@ def _comparison_row(page: Page, each: Compared) -> DotRow:
         tag("b", wording.points(c.difference)), tag("span", f" n {c.shared}, {how}", class_="quiet")
     )
     told = f"{c.b.name} minus {c.a.name}: {wording.points(c.difference)}"
-    d = c.difference
+    d = structs.replace(
+        c.difference, **{end: _times_100(getattr(c.difference, end)) for end in ("value", "low", "high")}
+    )
     return DotRow(label, (Dot(each.b, d.value, d.low, d.high, told),), text)
+
+
+def _times_100(share: float | None) -> float | None:
+    return None if share is None else 100 * share
 
 
 def flips(page: Page) -> Html | None:

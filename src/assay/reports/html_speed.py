@@ -13,8 +13,8 @@ from assay.reports.html_sections import MOST_DRAWN, failures, name
 from assay.reports.page import Entry, Page
 from assay.trial import Status
 
-BINS = 60
-"""Stretches of time in a load chart."""
+MOST_BINS, IN_A_BIN = 60, 10
+"""Stretches of time in a load chart, and about how many trials each should hold."""
 
 
 def speed(page: Page) -> Html | None:
@@ -52,7 +52,7 @@ def _ecdf(page: Page, what: str, samples: Sequence[Sequence[float]], means: str)
         caption,
         told=told,
         x_top=top,
-        x_text=wording.seconds,
+        x_text=_since,
         y_text=((0.0, "0"), (0.5, "50 %"), (0.95, "95 %")),
     )
 
@@ -63,10 +63,11 @@ def _load_chart(place: int, entry: Entry) -> Html | None:
     if load is None or len(times.ended) < 2:
         return None
     first, last = min(times.ended), max(times.ended)
-    width = (last - first) / BINS or 1.0
-    counts, right = [0] * BINS, [0] * BINS
+    bins = max(2, min(MOST_BINS, len(times.ended) // IN_A_BIN))
+    width = (last - first) / bins or 1.0
+    counts, right = [0] * bins, [0] * bins
     for ended, good in zip(times.ended, times.right, strict=True):
-        at = min(BINS - 1, int((ended - first) / width))
+        at = min(bins - 1, int((ended - first) / width))
         counts[at] += 1
         right[at] += good
     top = max(counts) / width
@@ -80,9 +81,13 @@ def _load_chart(place: int, entry: Entry) -> Html | None:
         caption,
         told=f"trials ended a second over {wording.seconds(last - first)}",
         x_top=last - first,
-        x_text=wording.seconds,
+        x_text=_since,
         y_text=((0.0, "0"), (0.5, f"{top / 2:.3g}"), (1.0, f"{top:.3g}")),
     )
+
+
+def _since(seconds: float) -> str:
+    return wording.seconds(seconds) if seconds else "0"
 
 
 def _steps(counts: Sequence[int], width: float, top: float) -> tuple[tuple[float, float], ...]:
@@ -90,7 +95,7 @@ def _steps(counts: Sequence[int], width: float, top: float) -> tuple[tuple[float
     return (
         (0.0, rates[0]),
         *((place * width, rate) for place, rate in enumerate(rates)),
-        (BINS * width, rates[-1]),
+        (len(rates) * width, rates[-1]),
     )
 
 

@@ -152,14 +152,14 @@ class Gleaned:
         elif item > heap[0]:
             heapq.heapreplace(heap, item)
 
-    def worst(self) -> Iterator[tuple[Sighted, str]]:
+    def worst(self) -> Iterator[Sighted]:
         """The worst first, each kind of failure in its turn."""
-        groups = {why: sorted(heap, reverse=True) for why, heap in self._worst.items()}
+        groups = [sorted(heap, reverse=True) for heap in self._worst.values()]
         for turn in range(MOST_WORST):
-            for why, found in groups.items():
+            for found in groups:
                 if turn < len(found):
                     _, place, key = found[turn]
-                    yield Sighted(-place, key), why
+                    yield Sighted(-place, key)
 
     def times(self) -> Times:
         return Times(self.arm.latencies, self.ttft, self.ended, self.right)
@@ -193,7 +193,7 @@ def read_page(sources: Sequence[Source]) -> Page:
     kept = [gleaned[model.model] for summary, gleaned in read for model in summary.models]
     finds = [source.find for source, (summary, _) in zip(sources, read, strict=True) for _ in summary.models]
     compared = _comparisons(entries, kept)
-    shelf = _Shelf(finds)
+    shelf = _Shelf(finds, [entry.run.headline for entry in entries])
     flips = _flips(compared, kept, shelf)
     worst = _worst(kept, shelf)
     return Page(
@@ -260,17 +260,20 @@ def _pairs(entries: Sequence[Entry]) -> list[tuple[int, int]]:
 class _Shelf:
     """The trials that the page shows, each once."""
 
-    def __init__(self, finds: Sequence[Callable[[str], Trial]]) -> None:
+    def __init__(self, finds: Sequence[Callable[[str], Trial]], headlines: Sequence[str]) -> None:
         self._finds = finds
+        self._headlines = headlines
         self._places: dict[tuple[int, int], int] = {}
         self.trials: list[Shown] = []
 
-    def put(self, entry: int, sighted: Sighted, why: str) -> int:
+    def put(self, entry: int, sighted: Sighted) -> int:
         """The trial's place on the shelf."""
         name = (entry, sighted.place)
         if name not in self._places:
             self._places[name] = len(self.trials)
-            self.trials.append(Shown(entry, sighted.place, why, self._finds[entry](sighted.key)))
+            trial = self._finds[entry](sighted.key)
+            why = what_is_wrong(trial, headline_number(trial, self._headlines[entry])) or "right"
+            self.trials.append(Shown(entry, sighted.place, why, trial))
         return self._places[name]
 
 
@@ -285,7 +288,7 @@ def _flips(compared: Sequence[Compared], kept: Sequence[Gleaned], shelf: _Shelf)
 
     def place(entry: int, case: str) -> int | None:
         sighted = kept[entry].cases.get(case)
-        return None if sighted is None else shelf.put(entry, sighted, "flip")
+        return None if sighted is None else shelf.put(entry, sighted)
 
     return tuple(FlipShown(flip, place(first.a, flip.case), place(first.b, flip.case)) for flip in chosen)
 
@@ -294,4 +297,4 @@ def _worst(kept: Sequence[Gleaned], shelf: _Shelf) -> tuple[int, ...]:
     """The worst trials of all models, each model in its turn."""
     turns = zip_longest(*(each.worst() for each in kept))
     bad = ((entry, found) for turn in turns for entry, found in enumerate(turn) if found is not None)
-    return tuple(shelf.put(entry, *found) for entry, found in islice(bad, MOST_WORST))
+    return tuple(shelf.put(entry, found) for entry, found in islice(bad, MOST_WORST))

@@ -44,9 +44,10 @@ def _leading(page: Page, leader: str) -> str:
         return f"Of {len(page.comparisons)} models {len(told)} got better from A to B and {worse} worse."
     if len(told) == len(page.comparisons):
         return f"{leader} is better than each of the other {len(told)}."
-    return (
-        f"{leader} leads: better than {len(told)} of {len(page.comparisons)} others, the rest cannot be told."
-    )
+    if not told:
+        return f"{leader} leads, but cannot be told apart from the next {len(page.comparisons)}."
+    won = f"better than {len(told)} of {len(page.comparisons)} others"
+    return f"{leader} leads: {won}, the rest cannot be told apart."
 
 
 def decided(each: Compared) -> Literal["better", "worse", "cannot tell"]:

@@ -123,7 +123,7 @@ class Reading(NamedTuple):
 
 
 def read(side: Side, tag: Tag | None) -> Reading:
-    """Reads a side's trials once. Without a tag what the plan holds and the record does not is not_run."""
+    """Reads a side's trials once, all of them or those of one slice."""
     samples = Samples()
     run = structs.replace(side.run, models=(side.model,), planned=None)
     summary = summarise(samples.watching(side.sliced(tag)), run)

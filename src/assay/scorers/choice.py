@@ -38,7 +38,7 @@ _STATED = re.compile(
 _CORRECT = re.compile(
     r"(?<![\w'’])(?P<said>[(\[]?[^\W_][)\]]?)\s{1,3}is\s{1,3}(?:the\s)?(?:correct|right|best)(?!\w)(?P<parted>)(?P<box>)"
 )
-_DENIED = re.compile(r"(?:\bnot|n['’]t|\bне)\s+(?:[\w'’]+\s+){0,4}$", re.IGNORECASE)
+_DENIED = re.compile(r"(?:\bnot|n['’]t|\bне)\s+(?:[\w'’]+(?:,\s+(?:что|that))?\s+){0,4}$", re.IGNORECASE)
 _LETTER = re.compile(
     r"[\"'«“*_`]*(?P<open>[(\[{]?)\s*(?P<letter>[^\W_])(?P<close>(?:\s*[)\]}])?)(?P<rest>.*)", re.DOTALL
 )

@@ -10,7 +10,7 @@ from assay.scorers.reference import LONGEST_TEXT, tok
 from assay.scorers.rule import Rule, broken_case, ending, no_reply
 from assay.trial import Score, Trial
 
-_BREAK = re.compile(r"(?<=[.!?…])[\"'»”’)\]]*\s+|\n+")
+_BREAK = re.compile(r"([.!?…][\"'»”’)\]*_]*)\s+")
 _ENDS = re.compile(r"[.!?…:][\"'»”’)\]*_`]*$")
 _LIST_MARK = re.compile(r"(?:[-*•–—]|\(?\d{1,3}[.)]|\(?\w[.)])\s+")
 _OPENING = re.compile(r"[\"'«“„‘(\[*_`#>¿¡\s]*")
@@ -62,7 +62,7 @@ def parts(text: str) -> dict[str, float]:
 def sentences(text: str) -> list[str]:
     """The sentences and lines of a text, code left out; a mark of a list stays with its item."""
     found: list[str] = []
-    for piece in _BREAK.split(_FENCED.sub("\n", text)):
+    for piece in _BREAK.sub(r"\1\n", _FENCED.sub("\n", text)).splitlines():
         stripped = piece.strip()
         if found and _LIST_MARK.fullmatch(found[-1] + " "):
             found[-1] += " " + stripped

@@ -53,6 +53,21 @@ def bleu(*, tokenize: Literal["13a", "intl", "char"] = "13a", lowercase: bool = 
     return Rule("bleu", 1, {"tokenize": tokenize, "lowercase": lowercase}, check)
 
 
+def bleu_of(counts: Sequence[int], totals: Sequence[int], reply_length: int, reference_length: int) -> float:
+    """Corpus BLEU of n-gram counts and lengths that were added up, 0 to 100 (Papineni et al. 2002).
+
+    Exponential smoothing, as sacrebleu's corpus score does it; 0 where an order has no n-gram.
+    """
+    if not any(counts) or not all(totals):
+        return 0.0
+    halved, logs = 1.0, []
+    for count, total in zip(counts, totals, strict=True):
+        halved *= 1.0 if count else 2.0
+        logs.append(math.log((count or 1 / halved) / total))
+    penalty = min(0.0, 1 - reference_length / reply_length)
+    return 100 * math.exp(penalty + math.fsum(logs) / len(logs))
+
+
 def chrf(*, lowercase: bool = False) -> Rule:
     """chrF2 (Popović 2015), 0 to 100: character n-grams of 1 to 6 without white space, beta 2.
 
@@ -101,7 +116,7 @@ def _grams(text: str, size: int) -> Counter[str]:
 def _shared(said: Counter[str], wanted: Counter[str]) -> list[int]:
     common = said.keys() & wanted.keys()
     shared = sum([min(said[gram], wanted[gram]) for gram in common])
-    return [said.total(), wanted.total(), shared]
+    return [said.total() if wanted else 0, wanted.total(), shared]  # as sacrebleu adds them up
 
 
 def similarity(*, size: int = 3, fold_yo: bool = False) -> Rule:

@@ -87,8 +87,7 @@ class Lane:
         self._quota = Quota(limits)
         self._hold = hold
         self._load = load
-        adaptive = not load if limits.adaptive is None else limits.adaptive
-        self._window = Cubic(limits.concurrency or CONCURRENCY, cuts=adaptive)
+        self._window = Cubic(limits.concurrency or CONCURRENCY, cuts=bool(limits.adaptive))
         self._guess = Guess() if self._quota.counts_tokens or endpoint.quota.counts_tokens else None
         self._held_until = -math.inf
         self._waiting: deque[tuple[Admission, Turn]] = deque()

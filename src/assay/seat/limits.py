@@ -21,8 +21,8 @@ class Limits(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     """The limits of an account at its provider; None means none.
 
     `tokens_per_minute` counts prompts and replies. `adaptive` says whether refusals (429, 5xx)
-    lower the number of calls in flight; None means in evaluations, and never in a load run, which
-    would no longer offer the load that it was told to.
+    lower the number of calls in flight. It is for servers that refuse when they are full: where a
+    few percent are refused at random, it would hold the number near ten. None means no.
     """
 
     requests_per_minute: float | None = None

@@ -25,9 +25,10 @@ def prediction_powered_mean(
     + var(label - lambda score) / n, the interval normal: Angelopoulos et al., "Prediction-powered
     inference" (Science 382, 2023, arXiv 2301.09633) with lambda = 1. `tuned` takes the lambda of the
     least variance, cov(label, score) / ((1 + n / N) var(score)), within [0, 1]: Angelopoulos, Duchi
-    and Zrnic, "PPI++" (arXiv 2311.01453, example 6.1), so that with many
-    labels it is never wider than the labels alone. Where judge and labels differ by the same on every labelled case, the interval is widened
-    by what n cases cannot have shown (`intervals.all_equal`), if `bounds` tell. Clipped to `bounds`.
+    and Zrnic, "PPI++" (arXiv 2311.01453, example 6.1), so that with many labels it is never wider
+    than the labels alone. Where judge and labels differ by the same on every labelled case, the
+    interval is widened by what n cases cannot have shown (`intervals.all_equal`), if `bounds` tell.
+    Clipped to `bounds`.
     Fewer than two labels or judged cases give no interval; without either, ValueError.
     """
     n, total = len(labelled), len(judged)
