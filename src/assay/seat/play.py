@@ -68,6 +68,12 @@ class Play:
         self.waited(time.monotonic_ns() - began)
         self.check()
 
+    async def reserve(self, call: Call) -> None:
+        """Returns once the intent is committed. A store that waits for disk space is no work."""
+        began = time.monotonic_ns()
+        await self.store.reserve(call)
+        self.waited(time.monotonic_ns() - began)
+
     def settle(self, call: Call) -> None:
         """Writes how an attempt ended and shows it."""
         self.store.settle(call)
@@ -85,7 +91,7 @@ class Play:
             call = structs.replace(
                 held, run=self.run, trial=self.trial, ordinal=ordinal, attempt=1, origin="cached"
             )
-            await self.store.reserve(call)
+            await self.reserve(call)
             self.store.settle(call)
         instants = call.reply.instants
         if instants.sent and instants.ended:

@@ -124,7 +124,7 @@ class TrialSeat:
         call = structs.replace(call, began=time.time_ns())
         entered, failure = place.endpoint.pulse.enter(), None
         try:
-            await play.store.reserve(call)
+            await play.reserve(call)
             reply = await place.model.ask(call.request, play.on_read)
         except CallError as error:
             failure, reply = error, error.partial

@@ -77,8 +77,8 @@ class TrialTable:
             return _result(held)
         self._play.check()
         effect = Effect(self.run, self.trial, name, key)
-        await self._play.store.reserve_effect(effect)
         began = time.monotonic_ns()
+        await self._play.store.reserve_effect(effect)
         try:
             settled = structs.replace(effect, settled=True, result=await act())
         except CallError as failure:
