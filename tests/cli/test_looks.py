@@ -56,3 +56,9 @@ def test_a_quantile_has_one_unit_for_value_and_interval():
 def test_json_has_dollars_as_numbers_and_survives_a_lone_surrogate():
     assert looks.json_text({"cost": Decimal("1.50")}) == '{"cost":1.50}'
     assert looks.json_text({"said": "\ud800"}) == '{"said": "\\ud800"}'
+
+
+def test_a_model_that_names_a_file_is_shown_without_its_folders():
+    assert looks.model("recorded/a/b/answers.jsonl#x") == "recorded/answers.jsonl#x"
+    assert looks.model("emulated/skill-1") == "emulated/skill-1 (emulated)"
+    assert looks.label("openai/org/model") == "openai/org/model"

@@ -86,7 +86,7 @@ class Maker:
         failed = error is not None
         fields: dict[str, Any] = {
             "run": "run_20261121_1",
-            "key": f"{number:016x}{model.encode().hex()}",
+            "key": f"{number:016x}{model.encode(errors='surrogatepass').hex()}",
             "case": Case(f"id{number}", name or f"case-{number}", target="2", tags={"odd": str(number % 2)}),
             "model": model,
             "repeat": 0,

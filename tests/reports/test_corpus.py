@@ -94,6 +94,7 @@ def test_corpus_bleu_of_counts_is_sacrebleus(counts, totals, lengths):
         (['{"a": 1}', '{"a": "x"}'], 1 / 3),
         (['{"a": 1}', "no"], 0.0),
         (["no", "no"], 0.0),
+        (['{"a": 1}', '{"a": 2}', "no", "no"], 1 / 6),
         (['{"a": 1}', '{"a": 2}', "no"], 1 / 3),
     ],
 )

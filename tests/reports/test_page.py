@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 
 from assay.errors import ErrorClass
+from assay.reports import wording
 from assay.reports.page import MOST_FLIPS, MOST_WORST, read_page
 from assay.reports.page_words import answer, decided, leaves, verdict
 from assay.trial import Status
@@ -22,7 +23,9 @@ def test_the_leading_model_is_compared_with_the_other_whatever_their_order(make)
 
 def test_one_model_alone_gives_its_figure_and_no_verdict(make):
     page = make.page([make.trial(n, n > 2) for n in range(60)])
-    assert answer(page) == "openai/m: exact 0.950 [.863, .983] over 60 cases."
+    found = page.entries[0].summary.headline
+    assert (found.value, found.n) == (0.95, 60)
+    assert answer(page) == f"openai/m: exact {wording.figure(found)} over 60 cases."
     assert verdict(page) == ("", "", "")
 
 
@@ -107,7 +110,7 @@ def test_flips_are_bounded_and_show_both_directions(make):
 
 
 def test_warm_up_trials_are_in_no_list(make):
-    page = make.page([make.trial(0, False, phase="warm_up"), make.trial(1)])  # noqa: FBT003  a score
+    page = make.page([make.trial(0, False, phase="warm_up"), make.trial(1)])
     assert (page.wrong, page.worst) == (0, ())
 
 

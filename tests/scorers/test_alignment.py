@@ -48,6 +48,11 @@ def test_what_has_no_partner_is_missing_or_unexpected(played):
     )
 
 
+def test_elements_that_match_in_nothing_are_still_each_others_in_a_match(played):
+    score = scored(played, '["x", "b"]', ["b", "a"], fields={"": {"align": "match"}})
+    assert (score.details["missing"], score.details["unexpected"], score.details["wrong"]) == ([], [], ["/1"])
+
+
 def test_lists_within_lists_are_aligned_by_their_paths(played):
     fields = {"/o": {"align": "match"}, "/o/*/tags": {"align": "set"}}
     score = scored(

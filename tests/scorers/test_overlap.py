@@ -44,6 +44,11 @@ def test_the_best_accepted_target_counts_for_f1(played):
     assert (score.value, score.details["reference"]) == (1.0, 1)
 
 
+def test_of_targets_that_are_equally_near_the_first_is_named(played):
+    (score,) = f1().check(played("Paris", {"any_of": ["London", "Paris", "paris!"]}))
+    assert score.details["reference"] == 1
+
+
 @pytest.mark.parametrize("factory", [f1, rouge_l, relevance])
 def test_without_a_target_there_is_nothing_to_compare(played, factory):
     assert factory().check(played("x"))[0].unscored == "not_applicable"

@@ -20,6 +20,7 @@ from assay.scorers.state import PLACED_CLAIM
         ("order ord-17 is placed", {"pattern": r"ORD-\d+", "case": True}, False),
         ("order ORD-17", {"pattern": r"ORD-\d+", "whole": True}, False),
         ("ORD-17", {"pattern": r"ORD-\d+", "whole": True}, True),
+        ("ORD-17.", {"pattern": r"ORD-\d+", "whole": True}, False),
         ("ВАШ ЗАКАЗ", {"pattern": "заказ"}, True),
         ("мой заказ.", {"pattern": r"(?:^|[^\pL])заказ(?:$|[^\pL])"}, True),
         ("мой заказчик", {"pattern": r"(?:^|[^\pL])заказ(?:$|[^\pL])"}, False),

@@ -85,7 +85,9 @@ def troubles_line(summary: Summary) -> str:
             number = model.statuses.get(status, 0)
             if number:
                 reasons = ", ".join(f"{name} {n}" for name, n in model.reasons.get(status, {}).items())
-                parts.append(f"{model.model}: {number} {status}" + (f" ({reasons})" if reasons else ""))
+                parts.append(
+                    f"{looks.label(model.model)}: {number} {status}" + (f" ({reasons})" if reasons else "")
+                )
     return " · ".join(parts)
 
 
@@ -124,7 +126,7 @@ def show(run: Run, summary: Summary, comparisons: list[str]) -> None:
             click.echo(line)
     for model in summary.models:
         for note in model.notes:
-            click.echo(click.style(f"note: {model.model}: {note}", fg="yellow"))
+            click.echo(click.style(f"note: {looks.label(model.model)}: {note}", fg="yellow"))
     if summary.validity.verdict == "invalid":
         for reason in summary.validity.reasons:
             click.echo(click.style("invalid: ", fg="red") + reason)

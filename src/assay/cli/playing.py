@@ -127,6 +127,7 @@ def compared(store: SqliteStore, run: Run, a: str, b: str) -> str:
         headline=run.headline,
         names=(a, b),
     )
+    a, b = looks.label(a), looks.label(b)
     size = looks.points(found.difference)
     ground = f"on the {found.shared} shared cases ({found.test} {looks.p_value(found.p)})"
     if found.verdict == "cannot tell":

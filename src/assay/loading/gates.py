@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -17,6 +18,8 @@ from assay.reports.reading import TIMES, Tag
 MOST_GATES = 200
 
 Amount = float | str
+
+T = TypeVar("T")
 
 
 class GateForm(Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,24 +53,26 @@ class Gates(Struct, frozen=True):
 def read_gates(path: Path) -> Gates:
     """Reads a gates.yaml. Raises UsageError naming file, line and remedy."""
     value, text = files.read_yaml(path)
-    form = _convert({"gates": value} if isinstance(value, list) else value, path, text)
-    if not 0 < len(form.gates) <= MOST_GATES:
-        problem = "no gates" if not form.gates else f"{len(form.gates)} gates"
-        raise UsageError(f"{path}: {problem}", fix=f"write 1 to {MOST_GATES} gates, see docs/gates.md")
-    lines = _lines(text)
-    places = [
-        f"{path}, line {lines[n]}" if n < len(lines) else f"{path}, gate {n + 1}"
-        for n in range(len(form.gates))
-    ]
-    gates = tuple(_gate(each, place) for each, place in zip(form.gates, places, strict=True))
-    return Gates(path, gates, _allowed(form, path))
-
-
-def _convert(value: JSON, path: Path, text: str) -> GatesForm:
+    value = {"gates": value} if isinstance(value, list) else value
     if not isinstance(value, dict):
         raise UsageError(f"{path}: no list of gates", fix="begin with - {metric: NAME, min: 0.85}")
+    listed = value.get("gates")
+    given = listed if isinstance(listed, list) else []
+    lines = _lines(text)
+    near = len(lines) == len(given)
+    places = [f"{path}, line {lines[n]}" if near else f"{path}, gate {n + 1}" for n in range(len(given))]
+    forms = [_convert(item, GateForm, place, "") for item, place in zip(given, places, strict=True)]
+    whole = _convert(value, GatesForm, str(path), text)
+    if not 0 < len(forms) <= MOST_GATES:
+        problem = "no gates" if not forms else f"{len(forms)} gates"
+        raise UsageError(f"{path}: {problem}", fix=f"write 1 to {MOST_GATES} gates, see docs/gates.md")
+    gates = tuple(_gate(form, place) for form, place in zip(forms, places, strict=True))
+    return Gates(path, gates, _allowed(whole, path))
+
+
+def _convert(value: JSON, into: type[T], where: str, text: str) -> T:
     try:
-        return files.convert(value, GatesForm, path, text)
+        return files.convert(value, into, Path(where), text)
     except UsageError as bad:
         fix = bad.fix.replace("docs/plans.md", "docs/gates.md")
         raise UsageError(bad.problem, fix=fix, excerpt=bad.excerpt) from None

@@ -82,8 +82,7 @@ def _well_formed(sentence: str) -> bool:
         return True
     opening = _OPENING.match(sentence)
     first = sentence[opening.end() if opening else 0 :][:1]
-    cased = first.lower() != first.upper()
-    return _ENDS.search(sentence) is not None and (not cased or first == first.upper())
+    return _ENDS.search(sentence) is not None and first == first.upper()  # as it is without cases
 
 
 def _distinct(tokens: Sequence[str]) -> float:

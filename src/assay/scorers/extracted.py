@@ -27,7 +27,6 @@ KEPT = 2000
 """Characters of an extracted value that the details keep."""
 
 _OPENING = re.compile(r"[\[{]")
-_CLOSES = {"{": "}", "[": "]"}
 _TOKEN = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[\[\]{}]')
 
 
@@ -88,18 +87,15 @@ def _in_prose(text: str) -> Iterator[Extracted]:
 
 
 def _balanced(text: str, at: int, stop: int) -> list[tuple[int, int]]:
-    """The outermost balanced objects and arrays between two places, in order; in linear time."""
+    """The outermost parts between brackets, of either kind, in order; in linear time."""
     found: list[tuple[int, int]] = []
-    opened: list[tuple[str, int]] = []
+    opened: list[int] = []
     while token := (_TOKEN if opened else _OPENING).search(text, at, stop):
-        mark, at = token[0], token.end()
-        if mark in _CLOSES:
-            opened.append((_CLOSES[mark], token.start()))
-        elif mark in ("}", "]"):
-            closing, start = opened.pop()
-            if closing != mark:
-                opened.clear()
-                continue
+        at = token.end()
+        if token[0] in ("{", "["):
+            opened.append(token.start())
+        elif token[0] in ("}", "]"):
+            start = opened.pop()
             while found and found[-1][0] > start:
                 found.pop()
             found.append((start, at))
