@@ -27,7 +27,7 @@ from assay.exchanges.conversation import settings as conversation
 from assay.exchanges.conversation.scenario import Scenario
 from assay.loading import cases, exchanges, models, tasks
 from assay.message import Finish, Sampling
-from assay.scorers import SCORERS, rubric
+from assay.scorers import SCORERS, alignment, completion, rubric
 from assay.scorers.state import UNFINISHED, Entry, Expected, Records
 from assay.seat.limits import Limits
 from assay.seat.retry import Retry
@@ -43,6 +43,8 @@ RUNNABLE = [ROOT / "README.md", DOCS / "quickstart.md", DOCS / "extending.md"]
 ASSAY = Path(sys.executable).with_name("assay")
 
 FORMS = {
+    ("scorers.md", "Field"): alignment.Field,
+    ("scorers.md", "Items"): completion.Item,
     ("plans.md", "plan.yaml"): plan.Plan,
     ("plans.md", "Model"): plan.ModelChoice,
     ("plans.md", "Sampling"): Sampling,

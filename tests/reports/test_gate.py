@@ -190,6 +190,12 @@ def test_unscored_trials_are_errors_but_not_applicable_ones_are_not():
     assert word(AT_LEAST, a_side(judged + spared)).verdict == "PASS"
 
 
+def test_cases_to_which_a_score_does_not_apply_are_no_errors_of_an_arm():
+    spared = [a_trial(n, None, status=Status.UNSCORED, detail="not_applicable") for n in range(380, 400)]
+    after, before = a_side(arm(380, 380) + spared), a_side(arm(400, 400), "old")
+    assert word(DROP, after, before).verdict == "PASS"
+
+
 def test_more_than_1_percent_of_cut_answers_are_invalid():
     whole = arm(97, 97)
     one, three = (

@@ -11,11 +11,11 @@ from assay.reports.html_elements import Cell, Column, Html, escaped, joined, tab
 class Parts(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.tags, self.text, self.values = [], "", []
+        self.tags: list[str] = []
+        self.text = ""
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
-        self.values += [value for _, value in attrs]
 
     def handle_data(self, data):
         self.text += data

@@ -32,7 +32,9 @@ class Reader(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.elements, self.open, self.text = [], [], []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text: list[str] = []
 
     def handle_starttag(self, tag, attrs):
         self.elements.append((tag, dict(attrs)))
@@ -211,7 +213,7 @@ def test_failures_are_counted_with_their_classes(make):
 
 def test_a_run_without_trials_has_a_page_that_says_how_to_go_on(make):
     _, reader = read(make.page([], make.run(planned=10, state="interrupted")))
-    assert "No trials yet; go on with: assay run --resume" in "".join(reader.text)
+    assert "No trials yet: assay run --resume goes on" in "".join(reader.text)
 
 
 def test_a_run_in_which_all_is_right_says_so(make):

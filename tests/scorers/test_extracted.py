@@ -29,6 +29,8 @@ SCHEMA = {"type": "object", "required": ["a"], "properties": {"a": {"type": "int
         ('{x: {"a": 1} {"b": 2}}', {"a": 1}, "prose"),
         ('[{"a": 1} }', {"a": 1}, "prose"),
         ('```\n{"a": 1}\n~~~\n', {"a": 1}, "prose"),
+        ('````\n{"a": 1}\n```\n````', {"a": 1}, "prose"),
+        ('```\n{"a":\n\n1}\n```', {"a": 1}, "fenced"),
         ('````\n```\n{"a": 1}\n```\n````', {"a": 1}, "prose"),
         ('He said "x {"a": 1}', {"a": 1}, "prose"),
         ('[1, {"a": 1}', {"a": 1}, "prose"),

@@ -11,7 +11,7 @@ from assay.plugins import PREFIX, made
 from assay.ports import Scorer
 from assay.scorers import make_scorer
 
-FILES = {"prompt", "schema"}
+FILES = {"corpus", "prompt", "schema"}
 """Settings of scorers whose value may be the name of a file."""
 
 

@@ -337,7 +337,7 @@ def _reply(text: str, place: int | None) -> Html:
 def worst(page: Page) -> Html:
     """The trials that were not right, the worst first, each kind in its turn."""
     if not page.wrong:
-        ended = any(sum(summary.statuses.values()) for summary in page.summaries)
+        ended = any(len(entry.times.ended) for entry in page.entries)
         text = (
             "Every trial was right." if ended else "No trials yet: assay run --resume goes on with this run."
         )

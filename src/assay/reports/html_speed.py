@@ -42,7 +42,8 @@ def _ecdf(page: Page, what: str, samples: Sequence[Sequence[float]], means: str)
     if not drawn:
         return None
     top, beyond = charts.top_of([sample for _, sample in drawn])
-    lines = [Line(n, wording.short(wording.model(page.entries[n].label), 60), charts.ecdf(sample)) for n, sample in drawn]
+    names = {n: wording.short(wording.model(page.entries[n].label), 60) for n, _ in drawn}
+    lines = [Line(n, names[n], charts.ecdf(sample)) for n, sample in drawn]
     slower = f"; {beyond} calls beyond {wording.seconds(top)}" if beyond else ""
     counts = ", ".join(f"{len(sample)}" for _, sample in drawn)
     told = f"{what}: share of calls not slower than a time, {len(drawn)} models"

@@ -132,9 +132,7 @@ def clustered_rate(case_rates: Sequence[float], trials: int, confidence: float =
     return korn_graubard(centre, se, n, trials, confidence)
 
 
-def korn_graubard(
-    centre: float, se: float | None, n: int, trials: int, confidence: float = 0.95
-) -> Estimate:
+def korn_graubard(centre: float, se: float | None, n: int, trials: int, confidence: float = 0.95) -> Estimate:
     """The interval of `clustered_rate`, from the rate, its cluster-robust error, cases and trials."""
     effective = float(trials)
     if se is not None and se > SAME:
