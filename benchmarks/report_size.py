@@ -14,14 +14,13 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
-from harness import ASSAY, timed
-
 from assay.case import Case
 from assay.errors import ErrorClass
 from assay.message import Arrivals, Finish, Instants, Kind, Reply, Request, Usage, say
 from assay.ports import Run
 from assay.store.sqlite import SqliteStore
 from assay.trial import Call, CallState, Event, EventKind, Outcome, Score, Status, Transcript, Trial
+from harness import ASSAY, timed
 
 MODELS = ("openai/one", "ollama/two")
 MOST_SECONDS, MOST_MB, MOST_BYTES = 10.0, 500.0, 2_000_000
@@ -144,7 +143,8 @@ def main() -> int:
             command = [ASSAY, "report", "last", "--store", str(store), "--to", form, "-o", str(page)]
             took, size = timed(command), page.stat().st_size
             good &= took.wall < MOST_SECONDS and took.peak_mb < MOST_MB and size < MOST_BYTES
-            print(f"{form:<9} {took.wall:5.1f} s ({took.cpu:.1f} s CPU)  {took.peak_mb:4.0f} MB  {size / 1e3:.0f} kB")
+            times = f"{took.wall:5.1f} s ({took.cpu:.1f} s CPU)"
+            print(f"{form:<9} {times}  {took.peak_mb:4.0f} MB  {size / 1e3:.0f} kB")
     return 0 if good else 1
 
 

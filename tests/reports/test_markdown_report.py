@@ -48,5 +48,17 @@ def test_hostile_text_stays_in_its_cell(make, bad):
         outside = "".join(line.split("`")[::2])
         assert "<" not in outside.replace("\\<", "")
         assert "](" not in outside.replace("\\]", "")
-        if line.startswith("| "):
-            assert line.endswith(" |")
+    assert widths(text) == [9, 2, 6]
+
+
+def widths(text):
+    """Cells of each table, which all its rows must have."""
+    tables: list[set[int]] = []
+    inside = False
+    for line in text.splitlines():
+        if line.startswith("|") and not inside:
+            tables.append(set())
+        inside = line.startswith("|")
+        if inside:
+            tables[-1].add(line.replace("\\|", "").count("|") - 1)
+    return [cells.pop() for cells in tables if len(cells) == 1]

@@ -59,6 +59,14 @@ def test_several_comparisons_are_adjusted_together(make):
     assert verdict(page)[0] == "CANNOT TELL"
 
 
+def test_what_only_the_adjustment_undoes_is_open(make):
+    models = ("x/a", "x/b", "x/c", "x/d")
+    page = make.page([make.trial(n, m == "x/a" or n > 5, model=m) for n in range(60) for m in models])
+    assert {each.comparison.verdict for each in page.comparisons} == {"better"}
+    assert {decided(each) for each in page.comparisons} == {"cannot tell"}
+    assert answer(page) == "x/a leads, but cannot be told apart from the next 3."
+
+
 def test_two_runs_are_compared_model_by_model_from_the_first_to_the_second(make):
     before = [make.trial(n, n % 2 > 0, run="run_a") for n in range(40)]
     after = [make.trial(n, n % 10 > 0, run="run_b") for n in range(40)]

@@ -16,6 +16,7 @@ from scipy import stats  # type: ignore[import-untyped]  # scipy ships no types
 from assay.stats.paired import mcnemar
 from assay.stats.resampling import (
     EXACT_UP_TO,
+    Bootstrap,
     bootstrap,
     bootstrap_difference,
     bootstrap_mean,
@@ -185,3 +186,14 @@ def test_the_interval_grows_with_the_confidence_and_stays_among_what_was_seen(va
     if not found.degenerate:
         narrow, wide = sure(found.interval(0.8)), sure(found.interval(0.99))
         assert min(values) - 1e-9 <= wide[0] <= narrow[0] <= narrow[1] <= wide[1] <= max(values) + 1e-9
+
+
+def test_the_corrections_shift_the_ends_as_efron_says():
+    grid = tuple(n / 100_000 for n in range(100_001))
+    normal = stats.norm
+    for bias, a in ((0.3, 0.0), (-0.2, 0.1), (0.25, -0.15)):
+        low, high = sure(Bootstrap(0.5, grid, bias, a, 10).interval(0.9))
+        for z, end in ((normal.ppf(0.05), low), (normal.ppf(0.95), high)):
+            assert end == pytest.approx(normal.cdf(bias + (bias + z) / (1 - a * (bias + z))), abs=1e-9)
+    assert Bootstrap(0.5, grid, 0.0, 0.0, 10).interval(0.9) == pytest.approx((0.05, 0.95))
+    assert Bootstrap(0.5, grid, 0.3, 0.1, 10).percentiles(0.9) == pytest.approx((0.05, 0.95))

@@ -15,8 +15,16 @@ import msgspec
 
 from assay.keys import JSON
 from assay.message import Arrivals
-from assay.reports.figures import Figure, Percentiles
+from assay.reports.figures import Percentiles
+from assay.reports.wording import count, dollars, figure, label, model, p_value, points, seconds, share
 from assay.stats.quantiles import Quantile
+
+__all__ = [
+    "columns", "count", "dollars", "figure", "fitted", "folded", "json_text", "label", "model", "p50_p95",
+    "p_value", "points", "printable", "quantile", "seconds", "share", "short", "table", "verdict", "when",
+    "width",
+]  # fmt: skip
+"""The figures' own wording is the report's: a number reads the same on a terminal and on a page."""
 
 Cell = str
 GAP = "   "
@@ -68,45 +76,6 @@ def columns() -> int:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
 
 
-def share(value: float) -> str:
-    """A rate without its leading zero, as in an interval: .795, 1."""
-    return f"{value:.3f}".removeprefix("0") if value < 1 else "1"
-
-
-def figure(given: Figure, *, digits: int | None = None) -> str:
-    """`0.867 [.795, .917]`: no more digits than n supports; `-` where there is no value."""
-    if given.value is None:
-        return "-"
-    places = digits if digits is not None else (3 if given.n >= 50 else 2)
-    text = f"{given.value:.{places}f}"
-    if given.low is None or given.high is None:
-        return f"{text} (n {given.n})"
-    if given.low >= 0 and given.high <= 1:
-        return f"{text} [{share(given.low)}, {share(given.high)}]"
-    return f"{text} [{given.low:.{places}f}, {given.high:.{places}f}]"
-
-
-def points(given: Figure) -> str:
-    """A difference of rates in points with its interval: `+33.3 points [24.1, 42.6]`."""
-    if given.value is None:
-        return "-"
-    text = f"{100 * given.value:+.1f} points"
-    if given.low is None or given.high is None:
-        return text
-    return f"{text} [{100 * given.low:+.1f}, {100 * given.high:+.1f}]"
-
-
-def seconds(value: float | None) -> str:
-    """A time with three significant digits at most and its own unit."""
-    if value is None:
-        return "-"
-    if value >= 100:
-        return f"{value:.0f} s"
-    if value >= 0.995:
-        return f"{value:.2f} s"
-    return f"{value * 1e3:.0f} ms" if value >= 0.01 else f"{value * 1e3:.1f} ms"
-
-
 def quantile(given: Quantile) -> str:
     """`1.38 s [1.21, 1.74]`, or the n that an interval needs."""
     text = seconds(given.value)
@@ -120,45 +89,6 @@ def quantile(given: Quantile) -> str:
 def p50_p95(given: Percentiles | None) -> str:
     """`0.71 s / 1.38 s`."""
     return f"{seconds(given.p50.value)} / {seconds(given.p95.value)}" if given is not None else "-"
-
-
-def count(number: int) -> str:
-    """A count in at most four characters: 41k, 1.2M."""
-    if number >= 10_000_000:
-        return f"{number / 1e6:.0f}M"
-    if number >= 1_000_000:
-        return f"{number / 1e6:.1f}M"
-    return f"{number / 1e3:.0f}k" if number >= 10_000 else str(number)
-
-
-def dollars(amount: Decimal | None) -> str:
-    """Dollars with two significant digits at least; `-` where no price is known."""
-    if amount is None:
-        return "-"
-    if amount == 0:
-        return "$0"
-    if amount >= 1:
-        return f"${amount:.2f}"
-    places = min(9, max(3, 1 - amount.adjusted()))
-    return f"${amount:.{places}f}"
-
-
-def model(name: str) -> str:
-    """A model's name; an emulated one says so wherever its figures show."""
-    return f"{label(name)} (emulated)" if name.startswith("emulated/") else label(name)
-
-
-def label(name: str) -> str:
-    """A model's name without the folders of a file that it names."""
-    provider, _, rest = name.partition("/")
-    return f"{provider}/{rest.rpartition('/')[2]}" if provider in {"recorded", "hf"} else name
-
-
-def p_value(p: float | None) -> str:
-    """`p < 0.001` or `p 0.043`."""
-    if p is None:
-        return "no p"
-    return "p < 0.001" if p < 0.001 else f"p {p:.3f}"
 
 
 def verdict(word: str) -> str:

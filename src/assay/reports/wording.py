@@ -92,7 +92,13 @@ def emulated(name: str) -> bool:
 
 def model(name: str) -> str:
     """A model's name; an emulated one says so wherever its figures show."""
-    return f"{name} (emulated)" if emulated(name) else name
+    return f"{label(name)} (emulated)" if emulated(name) else label(name)
+
+
+def label(name: str) -> str:
+    """A model's name without the folders of a file that it names."""
+    provider, _, rest = name.partition("/")
+    return f"{provider}/{rest.rpartition('/')[2]}" if provider in {"recorded", "hf"} else name
 
 
 def p_value(p: float | None) -> str:
