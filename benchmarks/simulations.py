@@ -1,4 +1,4 @@
-"""Simulations N1, N2, N3, N4, N6, N7 and N9: do tests, intervals and gates keep what they promise?
+"""Simulations N1 to N4, N6 to N10: do tests, intervals, gates and judges keep what they promise?
 
 Each figure is the share of seeded, offline repetitions in which something happened. With FULL repetitions
 or more it must lie within the promise itself; with fewer within its band: the promise widened by the
@@ -16,7 +16,6 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from assay.case import Case
 from assay.errors import ErrorClass
@@ -29,6 +28,7 @@ from assay.stats.intervals import mean, rate
 from assay.stats.paired import cases_needed, difference, holm, sd_of_differences
 from assay.stats.prediction_powered import prediction_powered_mean
 from assay.trial import Score, Status, Trial
+from judge_simulations import Share, n8, n10
 
 NOISE = 0.001 / 40
 """About 40 shares are looked at."""
@@ -36,24 +36,17 @@ NOISE = 0.001 / 40
 FULL = 10_000
 
 
-class Share(NamedTuple):
-    """In how many of `runs` it happened, and the promise: from `least` to `most`."""
+def band(share: Share) -> tuple[float, float]:
+    """The promise widened by the noise of so many repetitions."""
+    low = binomial_quantile(NOISE / 2, share.runs, share.least) / share.runs
+    high = binomial_quantile(1 - NOISE / 2, share.runs, share.most) / share.runs
+    return low, high
 
-    what: str
-    hits: int
-    runs: int
-    least: float
-    most: float
 
-    @property
-    def band(self) -> tuple[float, float]:
-        low = binomial_quantile(NOISE / 2, self.runs, self.least) / self.runs
-        high = binomial_quantile(1 - NOISE / 2, self.runs, self.most) / self.runs
-        return low, high
-
-    def inside(self, *, full: bool) -> bool:
-        low, high = (self.least, self.most) if full else self.band
-        return low <= self.hits / self.runs <= high
+def inside(share: Share, *, full: bool) -> bool:
+    """Whether the promise holds: itself of a full number of repetitions, else its band."""
+    low, high = (share.least, share.most) if full and share.runs >= FULL else band(share)
+    return low <= share.hits / share.runs <= high
 
 
 def n1(runs: int, draw: random.Random) -> Iterator[Share]:
@@ -219,7 +212,9 @@ SIMULATIONS: dict[str, Callable[[int, random.Random], Iterator[Share]]] = {
     "N4": n4,
     "N6": n6,
     "N7": n7,
+    "N8": n8,
     "N9": n9,
+    "N10": n10,
 }
 
 
@@ -239,10 +234,10 @@ def main() -> int:
     for name in given.names or SIMULATIONS:
         start = time.monotonic()
         for share in SIMULATIONS[name](given.runs, random.Random(f"{given.seed} {name}")):
-            low, high = share.band
-            inside = share.inside(full=given.runs >= FULL)
-            left += not inside
-            verdict = "" if inside else "  LEFT THE BAND"
+            low, high = band(share)
+            held = inside(share, full=given.runs >= FULL)
+            left += not held
+            verdict = "" if held else "  LEFT THE BAND"
             found = f"{share.hits / share.runs:.4f}"
             promise = f"[{share.least:g}, {share.most:g}]"
             print(f"{name}  {share.what:<62} {found:>7}  {promise:<14} [{low:.4f}, {high:.4f}]{verdict}")

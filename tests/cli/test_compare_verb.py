@@ -119,3 +119,46 @@ def test_markdown_holds_the_verdict_and_what_was_said_cannot_leave_its_cell(assa
     row = next(line for line in text.splitlines() if line.startswith("| `c0`"))
     assert row.replace("\\|", "").count("|") == 5
     assert row.count("`") == 6
+
+
+def test_a_judge_compares_the_answers_in_both_orders_and_is_not_asked_twice(assay):
+    run = assay.run("emulated/skill-1", "emulated/skill-0")
+    words = (
+        "compare",
+        f"{run}:emulated/skill-1",
+        f"{run}:emulated/skill-0",
+        "--judge-model",
+        "emulated/judge",
+    )
+    found = assay(*words, "--reference", "--json").json[0]["judged"]
+    p = found["preference"]
+    assert (p["pairs"], p["asked"], p["a_wins"], p["b_wins"]) == (12, 12, 12, 0)
+    assert p["win_rate"]["high"] < 0.5
+    assert p["position_flip_rate"] == 0
+    typed = assay(*words, "--reference", "-o", "c.md")
+    assert "emulated/judge prefers A: B wins 0.0%" in typed.out
+    assert "the two orders disagree in 0.0% of 12 pairs" in typed.out
+    assert "emulated/judge prefers A" in (assay.folder / "c.md").read_text()
+    again = assay("runs", "show", "last", "--json").json["summary"]["models"][0]
+    assert again["attempts"]["calls"] == 0
+    assert again["attempts"]["replayed_share"] == 1
+
+
+def test_a_rubric_file_says_what_counts_for_the_judge(assay):
+    run = assay.run("emulated/skill-1", "emulated/skill-0")
+    assay.write("rubric.yaml", "name: r\nabout: Prefer rhymes.\ndimensions: [{id: rhyme, about: Does it?}]\n")
+    typed = assay(
+        "compare", run, "--judge-model", "emulated/judge", "--rubric", "rubric.yaml", "--pairs", "3"
+    )
+    assert typed.code == 0
+    assert "of 3 pairs" in typed.out
+    assert "Prefer rhymes." in assay("show", "last/1", "--json").out
+    bad = assay("compare", run, "--judge-model", "emulated/judge", "--rubric", "rubrik.yaml")
+    assert (bad.code, "rubric.yaml" in bad.err) == (2, True)
+
+
+def test_what_is_for_a_judge_alone_is_refused_without_one(assay):
+    assay.run("emulated/skill-1", "emulated/skill-0")
+    typed = assay("compare", "last", "--rubric", "answer")
+    assert typed.code == 2
+    assert "add --judge-model M" in typed.err

@@ -16,7 +16,17 @@ def simulated(*words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     ("name", "runs"),
-    [("N1", 600), ("N2", 4000), ("N3", 400), ("N4", 250), ("N6", 200), ("N7", 40), ("N9", 1000)],
+    [
+        ("N1", 600),
+        ("N2", 4000),
+        ("N3", 400),
+        ("N4", 250),
+        ("N6", 200),
+        ("N7", 40),
+        ("N8", 700),
+        ("N9", 1000),
+        ("N10", 800),
+    ],
 )
 def test_a_simulation_stays_inside_its_binomial_bands(name, runs):
     done = simulated(name, "--runs", str(runs), "--seed", "3")

@@ -14,7 +14,8 @@ from assay.errors import CallError, ErrorClass, Stopped, UsageError
 from assay.keys import JSON, random_stream
 from assay.message import Finish, Message, Reply, ResponseFormat, Sampling, Text, ToolCall, ToolSpec, say
 from assay.ports import Capabilities, Seat
-from assay.scorers.judge import MAX_RAW, judge
+from assay.scorers.asked import MAX_RAW
+from assay.scorers.judge import judge
 from assay.trial import Event, EventKind, Outcome, Score, Status, Transcript, Trial
 
 FENCE = re.compile(r"<data-(\w+)>\n(.*)\n</data-\1>", re.DOTALL)

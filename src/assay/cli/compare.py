@@ -12,8 +12,10 @@ from msgspec import Struct, structs
 
 from assay.cli.options import json_option, store_option
 from assay.errors import UsageError
+from assay.keys import JSON
 
 if TYPE_CHECKING:  # these pull in the whole of the reports, which --help does not need
+    from assay.cli.judging import Asked, Judged
     from assay.cli.stored import Arm
     from assay.reports.compare import Comparison
     from assay.store.sqlite import SqliteStore
@@ -31,11 +33,15 @@ class SliceDifference(Struct, frozen=True):
 
 
 class Compared(Struct, frozen=True):
-    """One comparison with its slices, as --json prints it; `regressed` is None where it cannot be told."""
+    """One comparison with its slices, as --json prints it; `regressed` is None where it cannot be told.
+
+    `judged` is what a judge preferred, where one was asked for.
+    """
 
     comparison: Comparison
     slices: tuple[SliceDifference, ...]
     regressed: bool | None
+    judged: Judged | None = None
 
 
 @click.command("compare")
@@ -51,6 +57,12 @@ class Compared(Struct, frozen=True):
 )
 @click.option("--flips", type=click.IntRange(min=0), default=5, show_default=True, help="How many to show.")
 @click.option("-o", "--output", metavar="FILE.md", help="Write it as Markdown, too.")
+@click.option("--judge-model", metavar="M", help="Ask this model which answer is better, in both orders.")
+@click.option("--rubric", metavar="NAME|FILE", help="What counts for the judge.  [default: answer]")
+@click.option("--reference", is_flag=True, help="Show the judge the target.")
+@click.option("--pairs", type=click.IntRange(min=1), metavar="N", help="Judge the first N pairs only.")
+@click.option("--base-url", metavar="URL", help="Where the judge's server answers (ends in /v1).")
+@click.option("--key-variable", metavar="NAME", help="The variable with the key for --base-url.")
 @store_option
 @json_option
 def command(
@@ -63,22 +75,32 @@ def command(
     output: str | None,
     store: str,
     as_json: bool,
+    **judge: JSON,
 ) -> None:
     r"""Compare A and B by their shared cases: differences are B - A.
 
-    Each is a run, or RUN:MODEL. Of one run alone its two models are compared.
+    Each is a run, or RUN:MODEL. Of one run alone its two models are compared. With a judge, a run
+    of its own asks it about every pair of answers; what it was asked before is taken from the record.
 
     \b
     assay compare last
     assay compare run_20261121_1 run_20261121_2 --fail-on-regression
     assay compare last:openai/gpt-4o-mini last:ollama/llama3.2:1b
+    assay compare A B --judge-model openai/gpt-4o --rubric rubric.yaml
     """
     from assay.cli import looks
     from assay.cli.comparison import as_markdown, shown
+    from assay.cli.judging import asked
     from assay.cli.stored import opened
 
-    record = opened(store)
-    found = [_compared(record, *pair, margin) for pair in _pairs(record, a, b)]
+    wanted, record = asked(judge), opened(store)
+    pairs = _pairs(record, a, b)
+    found = [_compared(record, *pair, margin) for pair in pairs]
+    if wanted is not None:
+        found = [
+            _judged(record, pair, each, wanted, store, quiet=as_json)
+            for pair, each in zip(pairs, found, strict=True)
+        ]
     if output is not None:
         _write(Path(output), "\n".join(as_markdown(each, margin, flips) for each in found))
     if as_json:
@@ -87,6 +109,14 @@ def command(
         click.echo("\n\n".join(shown(each, margin, flips) for each in found))
     if fail_on_regression:
         sys.exit(_code(found))
+
+
+def _judged(
+    record: SqliteStore, pair: tuple[Arm, Arm], found: Compared, wanted: Asked, store: str, *, quiet: bool
+) -> Compared:
+    from assay.cli.judging import judged
+
+    return structs.replace(found, judged=judged(record, *pair, wanted, store, quiet=quiet))
 
 
 def _code(found: list[Compared]) -> int:

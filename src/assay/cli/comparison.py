@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli import looks
+from assay.cli import judging, looks
 
 if TYPE_CHECKING:  # a verb's own record; its module is loaded before this one
     from assay.cli.compare import Compared
@@ -21,6 +21,8 @@ def shown(found: Compared, margin: float, flips: int) -> str:
     c = found.comparison
     lines = [verdict_line(found, margin), click.style(sentence(c), bold=True), "", arms_table(c), ""]
     lines += differences(c)
+    if found.judged is not None:
+        lines += ["", click.style(judging.sentence(found.judged), bold=True), *judging.lines(found.judged)]
     if found.slices:
         lines += ["", slices_table(found)]
     for word, count, listed in (("worse", c.worse_count, c.worse), ("better", c.better_count, c.better)):
@@ -161,6 +163,9 @@ def as_markdown(found: Compared, margin: float, flips: int) -> str:
     lines = [f"## {c.headline}: A against B", "", f"**{verdict}**", "", sentence(c), ""]
     lines += _grid(["", c.headline, "failed", "p50 / p95", "cost"], _arm_rows(c))
     lines += ["", *(f"- {line}" for line in differences(c))]
+    if found.judged is not None:
+        lines += ["", f"**{_escaped(judging.sentence(found.judged))}**", ""]
+        lines += [f"- {_escaped(line)}" for line in judging.lines(found.judged)]
     if found.slices:
         rows = [[_escaped(cell) for cell in row] for row in _slice_rows(found)]
         lines += ["", *_grid(["slice", "A", "B", "difference", "n"], rows)]

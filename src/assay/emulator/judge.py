@@ -24,6 +24,7 @@ _MAX_DEPTH = 12
 _COMMENTS = {
     True: ("The goal was reached.", "Цель достигнута, всё сделано верно."),
     False: ("The goal was not reached.", "Цель не достигнута."),
+    None: ("Neither is better.", "Ни один не лучше."),
 }
 
 
@@ -37,13 +38,15 @@ class Judge:
        or the transcript's last assistant text) is or holds it, case and punctuation aside;
     3. else the `end_reason` (or `end`, `outcome`): good where it is one of REACHED_ENDS, and
        where a `state` stands beside it, only if that is not empty.
+    Of two replies, `first` and `second`, it gives the highest grade where the second alone is good,
+    the lowest where the first alone is, and what lies in the middle where both or neither are.
     Its truth is {"verdict": good or not}. Comments are Russian where the prompt asks for Russian.
     """
 
     def answer(self, asked: Asked) -> Answer:
         users = [message.text for message in asked.messages if message.role == "user"]
         fences = _FENCE.findall(users[-1]) if users else []
-        good = _is_good(_decoded(fences[-1][1])) if fences else False
+        good = _verdict(_decoded(fences[-1][1])) if fences else False
         words = " ".join(message.text for message in asked.messages if message.role == "system")
         comment = _COMMENTS[good][1 if "Russian" in words or "по-русски" in words else 0]
         schema = asked.schema if isinstance(asked.schema, dict) else _schema_in(words)
@@ -66,6 +69,14 @@ def _schema_in(words: str) -> JSON:
             if isinstance(schema, dict) and isinstance(schema.get("properties"), dict):
                 return schema
     return DEFAULT_SCHEMA
+
+
+def _verdict(data: JSON) -> bool | None:
+    """Whether it is good; of two replies whether the second is better, None where neither is."""
+    if isinstance(data, dict) and {"first", "second"} <= data.keys():
+        first, second = (_is_good({**data, "reply": data[place]}) for place in ("first", "second"))
+        return None if first == second else second
+    return _is_good(data)
 
 
 def _is_good(data: JSON) -> bool:
@@ -117,7 +128,7 @@ def _holds(reply: str, reference: JSON) -> bool:
     return bool(wanted) and f" {wanted} " in f" {said} "
 
 
-def _filled(schema: JSON, good: bool, comment: str, depth: int) -> JSON:
+def _filled(schema: JSON, good: bool | None, comment: str, depth: int) -> JSON:
     """A value of that schema: the top of every scale where good, else the bottom; texts comment."""
     part = schema if isinstance(schema, dict) else {}
     if isinstance(part.get("enum"), list) and part["enum"]:
@@ -129,19 +140,24 @@ def _filled(schema: JSON, good: bool, comment: str, depth: int) -> JSON:
     properties = part.get("properties")
     if isinstance(properties, dict) and depth < _MAX_DEPTH:
         return {name: _filled(inner, good, comment, depth + 1) for name, inner in properties.items()}
-    number = part.get("maximum", 1) if good else part.get("minimum", 0)
-    leaves: dict[JSON, JSON] = {"boolean": good, "integer": number, "number": number, "string": comment}
+    low, high = part.get("minimum", 0), part.get("maximum", 1)
+    number = high if good else low
+    if good is None and isinstance(low, int) and isinstance(high, int):
+        number = (low + high) // 2
+    leaves: dict[JSON, JSON] = {"boolean": bool(good), "integer": number, "number": number, "string": comment}
     return leaves.get(kind)
 
 
-def _end_of(options: JSON, good: bool) -> JSON:
-    """The largest or smallest number, or the last or first word."""
+def _end_of(options: JSON, good: bool | None) -> JSON:
+    """The largest or smallest number, or the last or first word; what is in the middle for None."""
+    if good is None:
+        return options[len(options) // 2]
     if all(isinstance(each, (int, float)) for each in options):
         return max(options) if good else min(options)
     return options[-1 if good else 0]
 
 
-def _items(schema: JSON, good: bool, comment: str, depth: int) -> list[JSON]:
+def _items(schema: JSON, good: bool | None, comment: str, depth: int) -> list[JSON]:
     """One item; one for each name where the items carry an `id` out of a list of names."""
     if not isinstance(schema, dict) or depth >= _MAX_DEPTH:
         return []

@@ -12,6 +12,7 @@ from msgspec import Struct, structs
 from assay.errors import UsageError
 from assay.exchanges.conversation.exchange import Conversation
 from assay.exchanges.conversation.settings import Settings, WebhookSettings
+from assay.exchanges.given import Given
 from assay.exchanges.prompt import Prompt
 from assay.exchanges.single import Single
 from assay.exchanges.tool_loop import ToolLoop
@@ -81,6 +82,10 @@ class _SingleSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """A single exchange has no settings of its own: prompt and response are the task's."""
 
 
+class _GivenSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """There is nothing to set where nothing is asked."""
+
+
 class _ToolLoopSettings(Struct, frozen=True, forbid_unknown_fields=True):
     language: str = "en"
     max_steps: int = 8
@@ -109,6 +114,11 @@ def _single(draft: Draft) -> Exchange:
     return Single(_prompt(folder), folder.form.response.format, folder.schema())
 
 
+def _given(draft: Draft) -> Exchange:
+    settled(draft.settings, _GivenSettings, "given")
+    return Given()
+
+
 def _tool_loop(draft: Draft) -> Exchange:
     chosen = settled(draft.settings, _ToolLoopSettings, "tool_loop")
     return ToolLoop(_prompt(draft.folder), draft.world, chosen.language, chosen.max_steps)
@@ -135,6 +145,7 @@ def _conversation(draft: Draft) -> Exchange:
 
 _BUILDERS: dict[str, Build] = {
     "single": _single,
+    "given": _given,
     "tool_loop": _tool_loop,
     "conversation": _conversation,
 }

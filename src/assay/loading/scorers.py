@@ -11,7 +11,7 @@ from assay.plugins import PREFIX, made
 from assay.ports import Scorer
 from assay.scorers import make_scorer
 
-FILES = {"corpus", "prompt", "schema"}
+FILES = {"corpus", "prompt", "rubric", "schema"}
 """Settings of scorers whose value may be the name of a file."""
 
 
@@ -33,4 +33,6 @@ def _content(key: str, value: JSON, folder: TaskFolder) -> JSON:
     if key not in FILES or not isinstance(value, str) or not folder.file(value).is_file():
         return value
     path = folder.file(value)
+    if path.suffix in {".yaml", ".yml"}:
+        return files.read_yaml(path)[0]
     return files.read_json(path) if path.suffix == ".json" else files.read_text(path).rstrip("\n")

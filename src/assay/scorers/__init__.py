@@ -22,6 +22,7 @@ from assay.scorers.extracted import json_extracted
 from assay.scorers.judge import judge
 from assay.scorers.ngrams import bleu, chrf, similarity
 from assay.scorers.overlap import f1, relevance, rouge_l
+from assay.scorers.pairwise import pairwise
 from assay.scorers.pattern import regex
 from assay.scorers.shape import structure
 from assay.scorers.state import state
@@ -48,6 +49,7 @@ SCORERS: Mapping[str, Factory] = MappingProxyType(
         "json_valid": json_valid,
         "judge": judge,
         "numeric": numeric,
+        "pairwise": pairwise,
         "regex": regex,
         "relevance": relevance,
         "rouge_l": rouge_l,

@@ -17,8 +17,8 @@ MAX_ENTRIES = 400
 """Entries of a transcript that are shown; the middle of a longer one is left out."""
 
 
-class _Bound:
-    """Cuts what is too long, and remembers whether it did."""
+class Room:
+    """The room that a judge is given: cuts what is too long, and remembers whether it did."""
 
     def __init__(self) -> None:
         self.cut = False
@@ -63,7 +63,7 @@ def evidence(trial: Trial, *, reference: bool = False) -> tuple[dict[str, JSON],
     `reference` (the target) where wanted, `transcript`, `state`, `end_reason`. Spoken lines are
     numbered by `turn`, from 1.
     """
-    bound, case = _Bound(), trial.case
+    bound, case = Room(), trial.case
     data: dict[str, JSON] = {}
     if case.facts:
         data["brief"] = {name: bound.value(value) for name, value in case.facts.items()}
@@ -95,7 +95,7 @@ def _said(trial: Trial) -> Iterator[Event]:
     return (e for e in trial.transcript.events if e.kind is EventKind.SAID and e.delivered)
 
 
-def _entries(trial: Trial, bound: _Bound) -> Iterator[JSON]:
+def _entries(trial: Trial, bound: Room) -> Iterator[JSON]:
     turn = 0
     events = [e for e in trial.transcript.events if e.delivered and e.kind is not EventKind.PROMPT]
     told_apart = any(event.kind is EventKind.TOOL_CALL for event in events)
@@ -117,7 +117,7 @@ def _entries(trial: Trial, bound: _Bound) -> Iterator[JSON]:
         yield {"turn": 1, "role": "assistant", "text": bound.text(final.text)}
 
 
-def _calls(event: Event, bound: _Bound) -> Iterator[JSON]:
+def _calls(event: Event, bound: Room) -> Iterator[JSON]:
     if event.message is None or not event.message.tool_calls:
         if event.data is not None:
             yield {"role": event.role, "tool_call": bound.value(event.data)}
