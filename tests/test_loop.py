@@ -1,4 +1,5 @@
 import asyncio
+import socket
 
 import pytest
 
@@ -10,6 +11,7 @@ from assay.ports import Stop, Where
 from assay.schedule import Closed, Constant
 from assay.store.sqlite import SqliteStore
 from assay.trial import Outcome, Score, Status, Transcript
+from assay.turnstile import WIDTH
 
 
 class Gate:
@@ -243,3 +245,43 @@ async def test_a_refused_account_leaves_the_rest_not_run_and_says_circuit(bench)
     ended, trials = await play(bench, bench.plan("emulated/fault-401", schedule=Closed(1)))
     assert (ended.state, ended.stop) == ("stopped", "circuit")
     assert [trial.status for trial in trials] == [Status.FAILED]
+
+
+class Arriving:
+    """An exchange during whose first play something arrives at a socket of the event loop."""
+
+    seats = ("candidate",)
+    spec = "arriving"
+
+    def __init__(self):
+        self.started = 0
+        self.when_read = None
+        self.ours, self.theirs = socket.socketpair()
+        asyncio.get_running_loop().add_reader(self.ours.fileno(), self.read)
+
+    def read(self):
+        asyncio.get_running_loop().remove_reader(self.ours.fileno())
+        self.when_read = self.started
+        self.ours.close()
+        self.theirs.close()
+
+    def opening(self, case):
+        return ()
+
+    async def play(self, case, table):
+        self.started += 1
+        if self.started == 1:
+            self.theirs.send(b"x")
+        return Transcript((), Outcome("answered"))
+
+
+async def test_what_arrives_is_read_between_the_starts_of_trials(bench):
+    bench.write_cases(200)
+    arriving = Arriving()
+
+    def change(ready):
+        ready.exchange = arriving
+
+    _, trials = await play(bench, bench.plan(schedule=Closed(200)), change=change)
+    assert len(trials) == arriving.started == 200
+    assert arriving.when_read <= 2 * WIDTH

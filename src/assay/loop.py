@@ -27,6 +27,7 @@ from assay.trial import (
     status_after_play,
     status_after_scoring,
 )
+from assay.turnstile import Turnstile
 
 SCORING_ROOM = 256
 """Trials that may wait for their scores before no new one starts: the loop's back-pressure."""
@@ -92,7 +93,7 @@ class Loop:
 
     async def play_all(self) -> None:
         """Starts every planned trial that the record does not hold, each when it is due."""
-        bound, dues = self._bound, self._bound.schedule.dues()
+        bound, dues, turns = self._bound, self._bound.schedule.dues(), Turnstile()
         async with asyncio.TaskGroup() as plays:
             for planned, due in zip(bound.trials(), dues, strict=False):
                 if bound.holds(self._store.has(bound.run.id, planned.key)):
@@ -101,6 +102,7 @@ class Loop:
                     await self._stop.wait(ahead)
                 await self._room.acquire()
                 await self._slots.acquire()
+                await turns.turn()
                 phase = bound.phase(due if bound.schedule.open else self._now())
                 if self._stop.reason is not None or (phase == "tail" and not self._counted):
                     break

@@ -1,6 +1,7 @@
 """Group commit: together or not at all, and nothing lost to a full disk."""
 
 import asyncio
+import threading
 
 import pytest
 
@@ -9,6 +10,7 @@ from assay.ports import Where
 from assay.store import writer as writing
 from assay.store.sqlite import SqliteStore
 from assay.trial import CallState, Status
+from assay.turnstile import WIDTH
 
 
 @pytest.fixture
@@ -38,6 +40,34 @@ async def test_what_waits_together_is_committed_together(store, sample) -> None:
     store._writer._connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
     await asyncio.gather(*(store.reserve(sample.call(f"k{n}")) for n in range(200)))
     assert len(commits) < 20
+    await store.close()
+
+
+async def test_those_whose_rows_are_committed_together_wake_a_few_in_a_turn_requests_first(store, sample):
+    """Between the turns sockets are read, and a request that waits for its intent goes before trials."""
+    order: list[str] = []
+
+    async def kept(name: str, keeping) -> None:
+        await keeping
+        order.append(name)
+
+    begun, holding = threading.Event(), threading.Event()
+    held = asyncio.create_task(store._writer.do(lambda _: begun.set() or holding.wait()))
+    await asyncio.to_thread(begun.wait)
+    played = [sample.trial(sample.done(sample.call(f"t{n}"))) for n in range(64)]
+    trials = [asyncio.create_task(kept("trial", store.add(trial))) for trial in played]
+    calls = [asyncio.create_task(kept("call", store.reserve(sample.call(f"k{n}")))) for n in range(64)]
+    await asyncio.sleep(0)
+    holding.set()
+    await held
+    most = 0
+    while len(order) < 128:
+        before = len(order)
+        await asyncio.sleep(0)
+        most = max(most, len(order) - before)
+    await asyncio.gather(*trials, *calls)
+    assert most <= WIDTH
+    assert order[: 64 + WIDTH].count("call") == 64
     await store.close()
 
 

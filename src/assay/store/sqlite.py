@@ -145,7 +145,7 @@ class SqliteStore:
         writer, number, run = await self._writing(), next(self._ids), self._number(call.run)
         bodies = Bodies()
         row = call_row(number, run, call, bodies)
-        await writer.write(run, [("bodies", bodies.rows), ("calls", [row])])
+        await writer.write(run, [("bodies", bodies.rows), ("calls", [row])], pressing=True)
         self._calls.setdefault((call.run, call.trial), {})[call.id] = number
 
     def settle(self, call: Call) -> None:
@@ -158,7 +158,7 @@ class SqliteStore:
         """Returns once the intent is committed; one that is recorded already stays as it is."""
         writer, run = await self._writing(), self._number(effect.run)
         row = (next(self._ids), run, effect.trial, effect.name, effect.key)
-        await writer.write(run, [("effects", [row])])
+        await writer.write(run, [("effects", [row])], pressing=True)
 
     def settle_effect(self, effect: Effect) -> None:
         run = self._number(effect.run)

@@ -20,6 +20,7 @@ from assay.store.encoding import Row, shrunk
 from assay.store.heartbeat import Heartbeats
 from assay.store.patience import Patience, passing
 from assay.store.schema import connect
+from assay.turnstile import Turnstile
 
 R = TypeVar("R")
 Act = Callable[[sqlite3.Connection], object]
@@ -69,10 +70,13 @@ _POISON = (
 
 
 class Job(Struct, eq=False):
-    """Rows by table (or one act) to commit. `done` is None where nobody waits."""
+    """Rows by table (or one act) to commit. `done` is None where nobody waits. A request waits for
+    `pressing` rows: they are told first.
+    """
 
     run: int
     rows: Sequence[tuple[str, Sequence[Row]]] = ()
+    pressing: bool = False
     done: asyncio.Future[object] | None = None
     act: Act | None = None
     durable: bool = False
@@ -98,13 +102,16 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._waiting = 0
         self._held_back: deque[asyncio.Future[None]] = deque()
+        self._turns = Turnstile()
         self._grievance: AssayError | None = None
         self._thread = threading.Thread(target=self._work, name="assay store", daemon=True)
         self._thread.start()
 
-    async def write(self, run: int, rows: Sequence[tuple[str, Sequence[Row]]]) -> None:
+    async def write(
+        self, run: int, rows: Sequence[tuple[str, Sequence[Row]]], *, pressing: bool = False
+    ) -> None:
         """Returns once the rows are committed; raises StoreError, and then none of them is."""
-        await self._submit(Job(run, rows))
+        await self._submit(Job(run, rows, pressing))
 
     async def do(self, act: Callable[[sqlite3.Connection], R], *, durable: bool = False) -> R:
         """What `act` returns, once its transaction is committed (and synced, if `durable`)."""
@@ -143,12 +150,12 @@ class Writer:
         self._waiting -= counted
         self._grievance = self._grievance or grievance
         for job in jobs:
-            if job.done is None or job.done.done():  # nobody waits, or no longer
+            if job.done is None:
                 continue
             if job.error is None:
-                job.done.set_result(job.answer)
+                self._turns.wake(job.done, job.answer, behind=not job.pressing)
             else:
-                job.done.set_exception(job.error)
+                self._turns.fail(job.done, job.error)
         for _ in range(min(len(self._held_back), max(0, ROOM - self._waiting))):
             turn = self._held_back.popleft()
             if not turn.done():

@@ -11,6 +11,7 @@ from assay.message import Instants
 from assay.transport.connection import Connection
 from assay.transport.dial import Names, dial
 from assay.transport.sink import BYTE_LIMIT, Clocks, Origin, Sink, Target
+from assay.turnstile import Turnstile
 
 
 class Client:
@@ -23,6 +24,7 @@ class Client:
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls
         self._names = Names()
+        self._turns = Turnstile()
         self._idle: dict[Origin, dict[Connection, None]] = {}
         self._open: set[Connection] = set()
         self._closed = False
@@ -83,7 +85,9 @@ class Client:
         if self._closed:
             raise CallError(ErrorClass.CONNECT, "the client is closed")
         sock, tls = await dial(origin, clocks, self._names, self._context(origin))
-        connection = Connection(sock, tls, origin, self._keep, self._forget)
+        connection = Connection(
+            sock, tls, origin, turns=self._turns, on_idle=self._keep, on_closed=self._forget
+        )
         self._open.add(connection)
         return connection
 

@@ -18,6 +18,7 @@ from assay.transport.response import ResponseParser
 from assay.transport.sink import Clocks, Origin, Progress, Sink, timed_out
 from assay.transport.stamps import ANCILLARY, ask_for_stamps, stamp_of, wall_offset
 from assay.transport.tls import Tls
+from assay.turnstile import Turnstile
 
 _CHUNK = 65_536
 _LINGER = 0.1
@@ -32,7 +33,7 @@ class Connection:
     """Serves one request at a time; between requests it lies idle and notices being closed.
 
     `on_idle` is called when it may serve again, `on_closed` when it never will; one of them
-    before the request's waiter is told. The task that waits is woken once, at the end.
+    before the request's waiter is told. The task that waits is woken once, at the end, in its turn.
     """
 
     __slots__ = (
@@ -61,6 +62,7 @@ class Connection:
         "_started",
         "_timer",
         "_tls",
+        "_turns",
         "_unsent",
         "_waiter",
         "closed",
@@ -72,6 +74,8 @@ class Connection:
         sock: socket.socket,
         tls: Tls | None,
         origin: Origin,
+        *,
+        turns: Turnstile,
         on_idle: Callable[[Connection], None],
         on_closed: Callable[[Connection], None],
     ) -> None:
@@ -80,6 +84,7 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._sock = sock
         self._tls = tls
+        self._turns = turns
         self._on_idle = on_idle
         self._on_closed = on_closed
         self._response = ResponseParser()
@@ -284,16 +289,16 @@ class Connection:
             self._on_idle(self)
         else:
             self.close()
-        if waiter is not None and not waiter.done():
-            waiter.set_result(instants)
+        if waiter is not None:
+            self._turns.wake(waiter, instants)
 
     def _fail(self, error: Exception) -> None:
         waiter, self._waiter = self._waiter, None
         if isinstance(error, CallError):
             error.partial = structs.replace(error.partial, instants=self._instants(_now()))
         self.close()
-        if waiter is not None and not waiter.done():
-            waiter.set_exception(error)
+        if waiter is not None:
+            self._turns.fail(waiter, error)
 
     def _lost(self, error: OSError | None) -> None:
         """The server is gone: `error` None for an orderly close."""
