@@ -170,7 +170,8 @@ def test_every_finish_is_documented_and_no_other():
 def end_reasons() -> set[str]:
     """The reasons that the conversation declares, and those that the code gives as literals."""
     found = set(get_args(conversation.EndReason))
-    sources = [*(ROOT / "src/assay/exchanges").rglob("*.py"), ROOT / "src/assay/loop.py"]
+    loops = [ROOT / "src/assay/loop.py", ROOT / "src/assay/crew/crew.py"]
+    sources = [*(ROOT / "src/assay/exchanges").rglob("*.py"), *loops]
     for source in sources:
         for node in ast.walk(ast.parse(source.read_text("utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Outcome":

@@ -15,6 +15,7 @@ from assay.loading.plans import plan_to_score, read_plan, stored_plan
 from assay.plan import Bound, ModelChoice, Plan
 from assay.ports import Run, Stop, Watcher, Where
 from assay.reports.summary import Summary, summarise
+from assay.store.joined import SharedStore
 from assay.store.sqlite import SqliteStore
 
 STORE = Path(".assay/assay.db")
@@ -46,12 +47,18 @@ async def run(
     """
     chosen = plan if isinstance(plan, Plan) else read_plan(Path(plan))
     where, stop = Path(store), stop or Stop()
-    async with bound(chosen, environment or read_environment(), run_id=run_id) as ready:
+    environment = environment or read_environment()
+    async with bound(chosen, environment, run_id=run_id) as ready:
         record = open_store(where, stop)
         try:
             if on_bound is not None:
                 on_bound(ready)
-            ended = await loop.run(ready, record, watchers, stop)
+            if chosen.workers:
+                from assay.crew import crew
+
+                ended = await crew.run(ready, record, watchers, stop, environment=environment.values)
+            else:
+                ended = await loop.run(ready, record, watchers, stop)
             summary = summarise(record.trials(Where(run=ended.id)), ended)
         finally:
             await record.close()
@@ -92,7 +99,7 @@ async def rescore(
     return Result(found, summary, where)
 
 
-def open_store(path: Path, stop: Stop) -> SqliteStore:
+def open_store(path: Path, stop: Stop) -> SharedStore:
     """The store at `path`, made with its folder where there is none.
 
     It waits while the disk is full, until the run is cancelled.
@@ -103,7 +110,7 @@ def open_store(path: Path, stop: Stop) -> SqliteStore:
         raise UsageError(
             f"the store {path} cannot be made: {failure.strerror}", fix="name another file with --store FILE"
         ) from None
-    return SqliteStore.open(path, patient=_patient(stop))
+    return SharedStore.open(path, patient=_patient(stop))
 
 
 def _patient(stop: Stop) -> Callable[[], bool]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import aclosing
 
 from msgspec import structs
 
@@ -38,23 +39,7 @@ async def run(bound: Bound, store: Store, watchers: Sequence[Watcher], stop: Sto
 
     Raises StoreError when the record cannot be kept; a failed trial is data, not an error.
     """
-    await store.open_run(bound.run)
-    bound.recall_spent(store)
-    held = store.held(bound.run.id)
-    for watcher in watchers:
-        watcher.on_start(bound.run, held)
-    loop = Loop(bound, store, watchers, stop)
-    try:
-        await loop.play_all()
-        await loop.score_played()
-    except BaseException:
-        await store.end_run(bound.run.id, "interrupted", stop.reason)
-        raise
-    ended = structs.replace(bound.run, state=loop.end_state, stop=loop.stopped_by, ended=time.time_ns())
-    await store.end_run(ended.id, ended.state, ended.stop)
-    for watcher in watchers:
-        watcher.on_end(ended)
-    return ended
+    return await Loop(bound, store, watchers, stop).run()
 
 
 async def rescore(bound: Bound, store: Store, watchers: Sequence[Watcher], stop: Stop) -> None:
@@ -73,7 +58,7 @@ _PLAYED = frozenset({Status.PLAYED, Status.SCORED, Status.UNSCORED})
 
 
 class Loop:
-    """One run of a bound plan over a store. Second 0 is the moment of its making."""
+    """One run of a bound plan over a store."""
 
     def __init__(self, bound: Bound, store: Store, watchers: Sequence[Watcher], stop: Stop) -> None:
         self.stopped_by = stop.reason
@@ -84,7 +69,27 @@ class Loop:
         self._slots = asyncio.Semaphore(bound.schedule.slots)
         self._room = asyncio.Semaphore(bound.schedule.slots + SCORING_ROOM)
         self._counted = 0  # window trials in play: load goes on until they have ended
-        self._zero = time.monotonic()
+        self._zero = 0.0
+
+    async def run(self) -> Run:
+        """The whole run, as `run` says."""
+        bound, store = self._bound, self._store
+        await store.open_run(bound.run)
+        bound.recall_spent(store)
+        held = store.held(bound.run.id)
+        for watcher in self._watchers:
+            watcher.on_start(bound.run, held)
+        try:
+            await self.play_all()
+            await self.score_played()
+        except BaseException:
+            await store.end_run(bound.run.id, "interrupted", self._stop.reason)
+            raise
+        ended = structs.replace(bound.run, state=self.end_state, stop=self.stopped_by, ended=time.time_ns())
+        await store.end_run(ended.id, ended.state, ended.stop)
+        for watcher in self._watchers:
+            watcher.on_end(ended)
+        return ended
 
     @property
     def end_state(self) -> RunState:
@@ -93,9 +98,10 @@ class Loop:
 
     async def play_all(self) -> None:
         """Starts every planned trial that the record does not hold, each when it is due."""
-        bound, dues, turns = self._bound, self._bound.schedule.dues(), Turnstile()
-        async with asyncio.TaskGroup() as plays:
-            for planned, due in zip(bound.trials(), dues, strict=False):
+        bound, turns = self._bound, Turnstile()
+        self._zero = time.monotonic() if bound.zero is None else bound.zero
+        async with asyncio.TaskGroup() as plays, aclosing(bound.arrivals()) as arrivals:
+            async for planned, due in arrivals:
                 if bound.holds(self._store.has(bound.run.id, planned.key)):
                     continue
                 if (ahead := due - self._now()) > 0:
@@ -104,7 +110,7 @@ class Loop:
                 await self._slots.acquire()
                 await turns.turn()
                 phase = bound.phase(due if bound.schedule.open else self._now())
-                if self._stop.reason is not None or (phase == "tail" and not self._counted):
+                if self._stop.reason is not None or bound.load_ends(phase, self._counted):
                     break
                 self._counted += phase == "window"
                 plays.create_task(self._trial(planned, due, phase))

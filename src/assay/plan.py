@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import count
@@ -73,6 +73,7 @@ class Plan(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, 
     `offset` cases are passed over and `limit` taken. `requests` bounds the number of trials;
     `window` makes it a run by duration instead. `limits` hold for each endpoint.
     `retry_failed` plays trials again that the record holds as failed, as a further attempt.
+    `workers` processes play the trials beside the one that records them; 0 plays them there too.
     """
 
     task: str
@@ -102,6 +103,7 @@ class Plan(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, 
     replay: Literal["live", "strict"] = "live"
     retry_failed: bool = False
     max_failed: float = 0.05
+    workers: int = 0
 
 
 class Planned(Struct, frozen=True):
@@ -135,7 +137,9 @@ class Scored:
 class Bound:
     """A plan with its names bound to objects, while the context that bound it is open.
 
-    `places` gives, for each model under test, the seats of the exchange in its order.
+    `places` gives, for each model under test, the seats of the exchange in its order. `emulator` is
+    where the embedded emulator answers. `zero` is second 0 of the run by the monotonic clock; None
+    for the moment at which its loop begins to play.
     """
 
     plan: Plan
@@ -148,6 +152,11 @@ class Bound:
     headline: str
     budget: Budget = field(default_factory=Budget)
     warnings: tuple[str, ...] = ()
+    emulator: str | None = None
+    zero: float | None = None
+    _specs: dict[str, str] = field(default_factory=dict, init=False)
+    _orders: dict[int, Sequence[int]] = field(default_factory=dict, init=False)
+    _case: tuple[int, Case] | None = field(default=None, init=False)
 
     def recall_spent(self, store: Store) -> None:
         """Takes what the run has spent before from its record: calls of unknown cost at their worst."""
@@ -175,6 +184,13 @@ class Bound:
         whole = len(self.task) * len(self.places) * self.plan.repeats
         return whole if self.plan.requests is None else self.plan.requests
 
+    def positions(self) -> Iterator[int]:
+        """The places of the planned trials in the order of their start, from 0."""
+        if self.plan.requests is not None:
+            return iter(range(self.plan.requests))
+        total = self.total()
+        return count() if total is None else iter(range(total))
+
     def trials(self) -> Iterator[Planned]:
         """Every planned trial, in the order of its start.
 
@@ -182,24 +198,40 @@ class Bound:
         drift hits all models alike; one by duration or by requests cycles through them in seeded
         order for as long as it lasts, each cycle a repeat.
         """
-        specs = {model: self._spec(model) for model in self.places}
-        endless = self.plan.window is not None or self.plan.requests is not None
-        issued = 0
-        for repeat in count() if endless else range(self.plan.repeats):
-            for index in self._order(repeat, shuffled=endless):
-                case = self.task.case(index)
-                for model, spec in specs.items():
-                    if issued == self.plan.requests:
-                        return
-                    issued += 1
-                    yield self._planned(case, model, spec, repeat)
+        return map(self.at, self.positions())
 
-    def _order(self, repeat: int, *, shuffled: bool) -> Sequence[int]:
-        if not shuffled:
+    async def arrivals(self) -> AsyncGenerator[tuple[Planned, float]]:
+        """Every planned trial with the second at which it is due."""
+        for arrival in zip(self.trials(), self.schedule.dues(), strict=False):
+            yield arrival
+
+    def load_ends(self, phase: Phase, counted: int) -> bool:
+        """Whether a trial of that phase starts no more while so many of the window are in play."""
+        return phase == "tail" and not counted
+
+    def at(self, position: int) -> Planned:
+        """The planned trial at a position."""
+        if not self._specs:
+            self._specs = {model: self._spec(model) for model in self.places}
+        turn, model_index = divmod(position, len(self._specs))
+        repeat, place = divmod(turn, len(self.task))
+        index = self._order(repeat)[place]
+        if self._case is None or self._case[0] != index:
+            self._case = (index, self.task.case(index))
+        model, spec = list(self._specs.items())[model_index]
+        return self._planned(self._case[1], model, spec, repeat)
+
+    def _order(self, repeat: int) -> Sequence[int]:
+        """The cases of one repeat; shuffled in a run by duration or by requests."""
+        if self.plan.window is None and self.plan.requests is None:
             return range(len(self.task))
-        order = list(range(len(self.task)))
-        random_stream(self.plan.seed, "cases", repeat).shuffle(order)
-        return order
+        if repeat not in self._orders:
+            order = list(range(len(self.task)))
+            random_stream(self.plan.seed, "cases", repeat).shuffle(order)
+            while len(self._orders) > 1:
+                del self._orders[min(self._orders)]
+            self._orders[repeat] = order
+        return self._orders[repeat]
 
     def _planned(self, case: Case, model: str, spec: str, repeat: int) -> Planned:
         given = case.facts.get("SEED")

@@ -212,6 +212,7 @@ _ENDS: dict[str, tuple[Status, str]] = {
     "webhook_error": (Status.INVALID, "webhook"),
     "tool_fault": (Status.INVALID, "tool"),
     "exchange_error": (Status.INVALID, "exchange"),
+    "worker_died": (Status.INVALID, "worker"),
     "skipped": (Status.SKIPPED, ""),
     "budget": (Status.NOT_RUN, "budget"),
     "circuit": (Status.NOT_RUN, "circuit"),

@@ -38,6 +38,9 @@ store_option = click.option(
     "--store", default=STORE, show_default=True, metavar="FILE", help="The record: an SQLite file."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for scripts.")
+workers_option = click.option(
+    "--workers", type=click.IntRange(min=0), metavar="N", help="Play in N processes; 0: in this one."
+)
 quiet_option = click.option("--quiet", is_flag=True, help="Print nothing but the result and errors.")
 
 
@@ -77,6 +80,7 @@ def task_options(function: F) -> F:
         click.option("--retries", type=int, metavar="N", help="Further attempts at a failed call."),
         click.option("--requests-per-minute", type=POSITIVE, metavar="N", help="To one endpoint, at most."),
         click.option("--tokens-per-minute", type=POSITIVE, metavar="N", help="To one endpoint, at most."),
+        workers_option,
         click.option("--budget", metavar="USD", help="Stop before this many dollars are passed."),
         click.option(
             "--cache", type=click.Choice(["read", "off"]), help="Take recorded replies of other runs."
@@ -98,7 +102,7 @@ def model_choice(name: str, given: dict[str, JSON]) -> ModelChoice:
 
 def flags_over(plan: Plan, given: dict[str, JSON]) -> Plan:
     """The plan with every flag that was given; the rest stays."""
-    direct = ("data", "split", "limit", "repeats", "seed", "cache", "replay", "max_failed")
+    direct = ("data", "split", "limit", "repeats", "seed", "cache", "replay", "max_failed", "workers")
     changes: dict[str, JSON] = {name: given[name] for name in direct if given[name] is not None}
     if models := model_choices(given):
         changes["models"] = models

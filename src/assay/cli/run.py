@@ -43,12 +43,16 @@ def command(
     assay run plan.yaml
     assay run --resume
     assay run --resume last --retry-failed
+    assay run plan.yaml --workers 4
     """
     from assay.cli.playing import play
 
     if resume is not None:
         again = {"as_json": as_json, "quiet": quiet, "log_folder": log_dir}
-        sys.exit(_resumed(resume, store, again, retry_failed=retry_failed))
+        changes: dict[str, JSON] = {"retry_failed": retry_failed}
+        if given["workers"] is not None:
+            changes["workers"] = given["workers"]
+        sys.exit(_resumed(resume, store, again, changes))
     if retry_failed:
         raise UsageError("--retry-failed goes on with a run", fix="add --resume, or --resume RUN")
     if task is None:
@@ -62,14 +66,15 @@ def command(
     sys.exit(code)
 
 
-def _resumed(name: str, store: str, how: dict[str, JSON], *, retry_failed: bool) -> int:
-    """Goes on with a stored run by its own plan."""
+def _resumed(name: str, store: str, how: dict[str, JSON], changes: dict[str, JSON]) -> int:
+    """Goes on with a stored run by its own plan, with `changes`."""
     from msgspec import structs
 
     from assay.cli.playing import play
     from assay.loading.plans import stored_plan
     from assay.store.sqlite import SqliteStore
 
+    retry_failed = changes["retry_failed"]
     record = SqliteStore.open(Path(store), create=False)
     try:
         any_run = retry_failed or name != "last"
@@ -80,7 +85,7 @@ def _resumed(name: str, store: str, how: dict[str, JSON], *, retry_failed: bool)
         raise UsageError(f"{store}: no unfinished run", fix="start one: assay run TASK --model M")
     if run.state == "completed" and not retry_failed:
         raise UsageError(f"{run.id} is complete", fix=f"see it with: assay show {run.id}/1")
-    plan = structs.replace(stored_plan(run.plan), retry_failed=retry_failed)
+    plan = structs.replace(stored_plan(run.plan), **changes)
     if plan.window is not None or plan.schedule.open:
         raise UsageError(
             f"{run.id} loaded an endpoint: its window was broken off and cannot be mended",

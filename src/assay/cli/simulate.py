@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from msgspec import structs
 
-from assay.cli.options import json_option, quiet_option, store_option
+from assay.cli.options import json_option, quiet_option, store_option, workers_option
 from assay.errors import UsageError
 from assay.keys import JSON
 from assay.plan import ModelChoice, Plan
@@ -34,6 +34,7 @@ SETTINGS = {"MAX_TURNS": "max_turns", "TIMEOUT_SEC": "timeout_s"}
 @click.option("--concurrency", type=int, metavar="N", help="Conversations at once.  [default: 64]")
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N")
 @click.option("--retries", type=int, metavar="N", help="Further attempts at a failed call.")
+@workers_option
 @click.option("--log-dir", metavar="DIR", help="Write log files there.")
 @store_option
 @json_option
@@ -112,6 +113,7 @@ def _plan(file: str | None, given: dict[str, JSON], model: str, slots: int, limi
         seed=given["seed"],
         schedule=Closed(slots),
         retry=retry,
+        workers=given["workers"] or 0,
     )
 
 

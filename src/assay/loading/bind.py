@@ -90,20 +90,27 @@ def open_cases(plan: Plan, folder: TaskFolder, path: Path, world: World | None) 
 
 @asynccontextmanager
 async def bound(
-    plan: Plan, environment: Environment, *, run_id: str | None = None, checked: bool = True
+    plan: Plan,
+    environment: Environment,
+    *,
+    run_id: str | None = None,
+    checked: bool = True,
+    emulated_at: str | None = None,
 ) -> AsyncIterator[Bound]:
     """The plan bound to objects; endpoints and the embedded emulator live as long as the context.
 
     Raises UsageError, before anything runs, for a name that is unknown, a seat that nobody fills,
     a key that is missing, a server that does not answer. `checked` False skips asking the servers.
+    `emulated_at` is where an emulator of this plan answers already.
     """
     check_plan(plan)
     async with AsyncExitStack() as stack:
         fetch = guarded_fetch(environment)
         stack.push_async_callback(fetch.close)
         task, folder = load_task(plan, environment, fetch)
-        server = await stack.enter_async_context(emulator(plan, task)) if _embeds(plan) else None
-        shelf = ModelShelf(environment, stack, plan.timeouts, server.url if server else None)
+        if emulated_at is None and _embeds(plan):
+            emulated_at = (await stack.enter_async_context(emulator(plan, task))).url
+        shelf = ModelShelf(environment, stack, plan.timeouts, emulated_at)
         binder = _Binder(plan, task, folder.form.sampling, shelf)
         places = {qualified(model.name): binder.seats(model) for model in plan.models}
         scorers = tuple(Scored(scorer, binder.judges(scorer.seats)) for scorer in task.scorers)
@@ -123,6 +130,7 @@ async def bound(
             headline=task.headline,
             budget=Budget(plan.budget),
             warnings=tuple(binder.warnings),
+            emulator=emulated_at,
         )
         draft.run = structs.replace(draft.run, planned=draft.total())
         yield draft

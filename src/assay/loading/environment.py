@@ -15,6 +15,11 @@ class Environment:
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = {name: value for name, value in values.items() if value}
 
+    @property
+    def values(self) -> Mapping[str, str]:
+        """All of them, for another process of the same run."""
+        return self._values
+
     def get(self, name: str, default: str | None = None) -> str | None:
         return self._values.get(name, default)
 

@@ -62,6 +62,7 @@ def check_plan(plan: Plan) -> None:
         "temperature": plan.sampling.temperature,
         "retries": plan.retry.retries if plan.retry is not None else None,
         "max_failed": plan.max_failed,
+        "workers": plan.workers,
     }
     for name, given in positive.items():
         if given is not None and given <= 0:

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Self
 
 from msgspec import structs
 
@@ -24,7 +25,7 @@ from assay.store.reader import Reader, Spent, read_trials
 from assay.store.removal import delete
 from assay.store.schema import migrations, prepare
 from assay.store.seen import Seen
-from assay.store.writer import Writer
+from assay.store.writer import Recorder, Writer
 from assay.trial import Call, CallState, Score, Status, Trial
 
 SESSION_BITS = 40
@@ -44,7 +45,7 @@ class SqliteStore:
         self._patience = patience
         self._reader = Reader(path)
         self._heartbeats = Heartbeats()
-        self._writer: Writer | None = None
+        self._writer: Recorder | None = None
         self._opening = asyncio.Lock()
         self._begun = False
         self._ids = itertools.count(1)
@@ -56,7 +57,7 @@ class SqliteStore:
     @classmethod
     def open(
         cls, path: str | Path, *, create: bool = True, patient: Callable[[], bool] = lambda: False
-    ) -> SqliteStore:
+    ) -> Self:
         """The store in the file at `path`, made (mode 0600) if it is not there and `create` allows.
 
         While `patient` says so a full disk makes its callers wait (an hour at most, told as a
@@ -111,6 +112,10 @@ class SqliteStore:
             return int(number or 0), found is not None
 
         number, resumed = await writer.do(act)
+        self._take_up(run, number, resumed=resumed)
+
+    def _take_up(self, run: Run, number: int, *, resumed: bool) -> None:
+        """Knows from now on what the file holds of the run."""
         self._numbers[run.id] = number
         self._held[run.id] = Seen(run.planned or ROOM)
         self._earlier[run.id] = Seen(run.planned or ROOM) if resumed else Seen(0)
@@ -171,6 +176,11 @@ class SqliteStore:
             return None
         number = self._numbers.get(run) or self._reader.number(run)
         return None if number is None else self._reader.status(number, key)
+
+    def expect(self, run: str, key: str) -> None:
+        """Another worker may have recorded something of this trial: it is looked up."""
+        self._held[run].add(key)
+        self._earlier[run].add(key)
 
     def held(self, run: str) -> int:
         number = self._numbers.get(run) or self._reader.number(run)
@@ -297,7 +307,7 @@ class SqliteStore:
         if writer is not None:
             await writer.close()
 
-    async def _writing(self) -> Writer:
+    async def _writing(self) -> Recorder:
         """The writer, begun with a session of its own at the first use."""
         if self._writer is not None and self._begun:
             return self._writer
@@ -310,7 +320,7 @@ class SqliteStore:
                 self._begun = True
             return self._writer
 
-    def _posting(self) -> Writer:
+    def _posting(self) -> Recorder:
         if self._writer is None:
             raise StoreError(f"the store {self._path} was asked to settle what it never reserved")
         return self._writer

@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 from msgspec import Struct
 
@@ -24,6 +24,8 @@ from assay.turnstile import Turnstile
 
 R = TypeVar("R")
 Act = Callable[[sqlite3.Connection], object]
+Tables = Sequence[tuple[str, Sequence[Row]]]
+Tell = Callable[[AssayError | None], None]
 
 ROOM = 4096
 """Jobs that may wait for their commit before callers are held back."""
@@ -71,17 +73,32 @@ _POISON = (
 
 class Job(Struct, eq=False):
     """Rows by table (or one act) to commit. `done` is None where nobody waits. A request waits for
-    `pressing` rows: they are told first.
+    `pressing` rows: they are told first. `tell` is called where another process waits.
     """
 
     run: int
     rows: Sequence[tuple[str, Sequence[Row]]] = ()
     pressing: bool = False
+    tell: Tell | None = None
     done: asyncio.Future[object] | None = None
     act: Act | None = None
     durable: bool = False
     answer: object = None
     error: AssayError | None = None
+
+
+class Recorder(Protocol):
+    """What commits a store's rows: the thread here, or the writer of another process."""
+
+    async def write(self, run: int, rows: Tables, *, pressing: bool = False) -> None: ...
+
+    async def do(self, act: Callable[[sqlite3.Connection], R], *, durable: bool = False) -> R: ...
+
+    def post(self, run: int, rows: Tables) -> None: ...
+
+    def relay(self, run: int, rows: Tables, tell: Tell) -> None: ...
+
+    async def close(self) -> None: ...
 
 
 class Writer:
@@ -122,6 +139,11 @@ class Writer:
         self._waiting += 1
         self._jobs.put(Job(run, rows))
 
+    def relay(self, run: int, rows: Tables, tell: Tell) -> None:
+        """Has the rows committed, whatever waits already; `tell` is called then, with what was wrong."""
+        self._waiting += 1
+        self._jobs.put(Job(run, rows, tell=tell))
+
     async def close(self) -> None:
         """Commits what waits and ends. Raises StoreError if something could not be kept."""
         self._jobs.put(None)
@@ -150,6 +172,8 @@ class Writer:
         self._waiting -= counted
         self._grievance = self._grievance or grievance
         for job in jobs:
+            if job.tell is not None:
+                job.tell(job.error)
             if job.done is None:
                 continue
             if job.error is None:
@@ -213,7 +237,7 @@ class Writer:
             for job in group:
                 self._keep([job], [job])
         # A record that nobody waits for is not lost to a full disk: it goes with the next group.
-        alone = [job for job in group if job.done is None and job.error is not None]
+        alone = [job for job in group if not (job.done or job.tell or job.error is None)]
         self._owed = [job for job in alone if isinstance(job.error, _Refused)]
         refused = next((job.error for job in alone if not isinstance(job.error, _Refused)), None)
         self._wake(jobs, len(jobs), refused)
