@@ -65,6 +65,8 @@ FORMS = {
     ("tasks.md", "conversation"): conversation.Settings,
     ("tasks.md", "Prompts"): conversation.Prompts,
     ("tasks.md", "Limits"): conversation.Limits,
+    ("tasks.md", "A line of a script"): conversation.ScriptLine,
+    ("tasks.md", "Replay"): conversation.Replay,
     ("tasks.md", "Webhook"): conversation.WebhookSettings,
     ("tasks.md", "A scenario"): Scenario,
     ("tasks.md", "An item of ORDER_GOAL"): GoalItem,

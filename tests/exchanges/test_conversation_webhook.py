@@ -13,7 +13,7 @@ from assay.agenda import phrases_of
 from assay.case import Case
 from assay.errors import CallError, ErrorClass, UsageError
 from assay.exchanges.conversation import Conversation, Settings, WebhookSettings
-from assay.exchanges.conversation.guards import Side, Spoken, farewell_loop, repetition_loop
+from assay.exchanges.conversation.loops import Side, Spoken, farewell_loop, repetition_loop
 from assay.exchanges.conversation.webhook import signed
 from assay.keys import JSON, random_stream
 from assay.message import Message, Reply

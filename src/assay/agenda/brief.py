@@ -38,12 +38,19 @@ class Change(Struct, frozen=True, forbid_unknown_fields=True):
     qty_first: float | int
 
 
+class Unknown(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What the customer does not know; `value`, where given, is what it must not be able to say."""
+
+    text: str
+    value: str = ""
+
+
 class Sheet(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A scenario's `client` section: visible to the client alone. A text in `accept` is for models."""
 
     opening: str | None = None
     known: tuple[JSON, ...] = ()
-    unknown: tuple[str, ...] = ()
+    unknown: tuple[Unknown | str, ...] = ()
     must_have: tuple[str, ...] = ()
     accept: tuple[Swap | str, ...] = ()
     refuse: tuple[str, ...] = ()

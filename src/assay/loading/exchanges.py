@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -11,7 +12,8 @@ from msgspec import Struct, structs
 
 from assay.errors import UsageError
 from assay.exchanges.conversation.exchange import Conversation
-from assay.exchanges.conversation.settings import Settings, WebhookSettings
+from assay.exchanges.conversation.recorded import RecordedRun
+from assay.exchanges.conversation.settings import Replay, Settings, WebhookSettings
 from assay.exchanges.given import Given
 from assay.exchanges.prompt import Prompt
 from assay.exchanges.single import Single
@@ -23,7 +25,7 @@ from assay.loading.tasks import TaskFolder
 from assay.loading.worlds import read_world
 from assay.plan import Plan
 from assay.plugins import PREFIX, made
-from assay.ports import Exchange, Fetch
+from assay.ports import Exchange, Fetch, Where
 from assay.transport.guarded import GuardedFetch
 from assay.world.world import World
 
@@ -138,9 +140,32 @@ def _conversation(draft: Draft) -> Exchange:
         agent,
         folder.text(settings.prompts.client),
         world=draft.world,
+        recorded=_recorded(settings.replay) if settings.replay is not None else None,
         fetch=draft.fetch,
         secret=environment.get("WEBHOOK_SECRET") or "",
     )
+
+
+def _recorded(replay: Replay) -> RecordedRun:
+    """The conversations of a recorded run. Raises UsageError for one that is not there."""
+    from assay.store.sqlite import SqliteStore
+
+    store = SqliteStore.open(Path(replay.store), create=False)
+    run = next((run for run in store.runs() if run.id == replay.run), None)
+    if run is None:
+        raise UsageError(f"replay: {replay.store} holds no run {replay.run!r}", fix="see `assay runs list`")
+    if replay.model is None and len(run.models) > 1 and replay.trial is None:
+        raise UsageError(
+            f"replay: {run.id} played {len(run.models)} models", fix=f"name one: {', '.join(run.models)}"
+        )
+    trials = [
+        trial
+        for trial in store.trials(Where(run=run.id, model=replay.model, calls=False))
+        if replay.trial is None or trial.key.startswith(replay.trial)
+    ]
+    if not trials:
+        raise UsageError(f"replay: {run.id} holds no such trial", fix=f"see `assay show {run.id}`")
+    return RecordedRun(trials, f"replay: run {run.id}", single=replay.trial is not None)
 
 
 _BUILDERS: dict[str, Build] = {

@@ -1,174 +1,174 @@
-"""The customer's side of a conversation: a model, the rules of the agenda, or a script."""
+"""The customer's side of a conversation: the rules of the agenda, a script, or a recorded run.
+
+A client model is in `client_model.py`.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Literal, Protocol, get_args
+from functools import lru_cache
+from typing import Literal, Protocol
 
-import msgspec
 from msgspec import Struct
 
-from assay.agenda import Brief, Line, Phrases, Reason, next_move
-from assay.exchanges.conversation.guards import Spoken
-from assay.keys import JSON
-from assay.message import Message, Reply, ToolSpec, say
-from assay.ports import Seat
+from assay.agenda import Brief, Line, Reason, next_move
+from assay.errors import UsageError
+from assay.exchanges.conversation.loops import Spoken, normalised
+from assay.exchanges.conversation.settings import ScriptLine
 
-REASONS: tuple[Reason, ...] = get_args(Reason)
-CLIENT_SCHEMA: JSON = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["say", "action", "reason"],
-    "properties": {
-        "say": {"type": "string"},
-        "action": {"enum": ["continue", "hang_up"]},
-        "reason": {"enum": [*REASONS, None]},
-    },
-}
-"""What a client model answers where its wire carries a schema."""
-
-HANG_UP = ToolSpec(
-    "hang_up",
-    "Ends the call after the line that you say.",
-    {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["reason"],
-        "properties": {"reason": {"enum": list(REASONS)}},
-    },
-)
-_MARK = re.compile(r"(?:^|\n)[ \t]*###(?:STOP|DONE|END|HANG_UP|HANGUP)(?::([a-z_]{1,20}))?###\s*\Z")
-_REMINDER = {
-    "ru": "Ответьте одной репликой клиента или завершите звонок.",
-    "en": "Answer with the customer's next line, or hang up.",
-}
+Flaw = Literal[
+    "malformed", "empty", "reasoning_leak", "role_flip", "goal_leak", "ungrounded_fact", "unknown_revealed"
+]
+"""Why a line of a client model is asked for once more."""
 
 
 class Said(Struct, frozen=True):
-    """What a client says; with a `reason` it hangs up. A `fault` makes the line undeliverable."""
+    """What a client says; with a `reason` it hangs up. `malformed` says that no line can be read in it.
+
+    `diverged` is the turn from which the agent's lines are no more those of the recorded run.
+    """
 
     text: str
     reason: Reason | None = None
     call: str | None = None
-    fault: Literal["empty", "malformed"] | None = None
+    malformed: bool = False
+    diverged: int | None = None
 
 
 class Client(Protocol):
     """Answers the spoken lines so far; never sees a tool call."""
 
-    async def answer(self, lines: Sequence[Spoken], again: bool) -> Said:
-        """`again` says that the answer before this one could not be used."""
+    @property
+    def errs(self) -> bool:
+        """Whether its lines can be at fault: a model's, which may be asked for another one."""
+        ...
+
+    async def answer(self, lines: Sequence[Spoken], flaws: Sequence[Flaw]) -> Said:
+        """`flaws` says why the answers before this one could not be used."""
         ...
 
 
 class RulesClient:
     """The agenda: needs no model."""
 
+    errs = False
+
     def __init__(self, brief: Brief, seed: int) -> None:
         self._brief = brief
         self._seed = seed
 
-    async def answer(self, lines: Sequence[Spoken], again: bool) -> Said:
-        del again  # the rules would say the same
+    async def answer(self, lines: Sequence[Spoken], flaws: Sequence[Flaw]) -> Said:
+        del flaws
         move = next_move(self._brief, [Line(line.side, line.text) for line in lines], self._seed)
         return Said(move.say, move.reason)
 
 
 class ScriptedClient:
-    """Says its lines in order, and hangs up with the last."""
+    """Says its lines in order, and hangs up with the last.
 
-    def __init__(self, script: Sequence[str]) -> None:
-        self._script = script
-
-    async def answer(self, lines: Sequence[Spoken], again: bool) -> Said:
-        del again
-        turn = sum(line.side == "client" for line in lines)
-        if turn >= len(self._script):
-            return Said("", "gave_up")
-        last = turn == len(self._script) - 1
-        return Said(self._script[turn], "goal_done" if last else None)
-
-
-class ModelClient:
-    """A model in the client's seat: a structured reply where its wire has schemas, else text with
-    the tool `hang_up`, else text with a marker as its whole last line.
+    A line whose `when` does not hold gives way to its `else`, or is passed over where it has none.
     """
 
-    def __init__(self, seat: Seat, system: str, language: str, words: Phrases) -> None:
-        self._seat = seat
-        self._system = system
-        self._language = language
-        self._words = words
+    errs = False
 
-    async def answer(self, lines: Sequence[Spoken], again: bool) -> Said:
-        messages = self._messages(lines)
-        if again:
-            messages.append(say("user", _REMINDER.get(self._language, _REMINDER["en"])))
-        can = self._seat.capabilities
-        if can.json_schema:
-            return _structured(await self._seat.ask(messages, format="json_schema", schema=CLIENT_SCHEMA))
-        return _plain(await self._seat.ask(messages, tools=(HANG_UP,) if can.tools else ()))
+    def __init__(self, script: Sequence[str | ScriptLine]) -> None:
+        self._script = [ScriptLine(line) if isinstance(line, str) else line for line in script]
+        self._next = 0
 
-    def _messages(self, lines: Sequence[Spoken]) -> list[Message]:
-        """The call as the client hears it: the agent is its user. Two lines of one side are joined."""
-        messages = [say("system", self._system)]
-        if not lines or lines[0].side == "client":
-            messages.append(say("user", self._words.call_started))
-        for line in lines:
-            role: Literal["user", "assistant"] = "user" if line.side == "agent" else "assistant"
-            if messages[-1].role == role:
-                messages[-1] = say(role, f"{messages[-1].text}\n{line.text}")
-            else:
-                messages.append(say(role, line.text))
-        return messages
+    async def answer(self, lines: Sequence[Spoken], flaws: Sequence[Flaw]) -> Said:
+        del flaws
+        heard = _since_own_line(lines)
+        while self._next < len(self._script):
+            line = self._script[self._next]
+            self._next += 1
+            text = line.say if holds(line, heard) else line.otherwise
+            if text is not None:
+                return Said(text, line.hang_up or ("goal_done" if self._next == len(self._script) else None))
+        return Said("", "gave_up")
 
 
-class _Answer(Struct, frozen=True):
-    say: str
-    action: Literal["continue", "hang_up"] = "continue"
-    reason: str | None = None
+def holds(line: ScriptLine, heard: Sequence[Spoken]) -> bool:
+    """Whether a line of a script may be said: no condition, or one that the agent's last turn meets."""
+    if line.when is None:
+        return True
+    if isinstance(line.when, str):
+        pattern = compiled(line.when)
+        return any(pattern.search(spoken.text) is not None for spoken in heard)
+    return any(line.when.tool in spoken.tools for spoken in heard)
 
 
-def _structured(reply: Reply) -> Said:
+class Find(Protocol):
+    """A compiled pattern, as far as a script needs it."""
+
+    def search(self, text: str) -> object | None: ...
+
+
+@lru_cache(maxsize=256)
+def compiled(pattern: str) -> Find:
+    """A pattern of a script, case aside. Raises UsageError for one that RE2 does not take."""
+    import re2  # type: ignore[import-untyped]  # it ships no types; loaded where it is used
+
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
     try:
-        answer = msgspec.json.decode(reply.text, type=_Answer)
-    except (msgspec.DecodeError, UnicodeError):
-        return _plain(reply)
-    reason = _reason(answer.reason) if answer.action == "hang_up" else None
-    return _checked(answer.say, reason, reply)
+        found: Find = re2.compile(pattern, options)
+    except re2.error as error:
+        problem = f"script: when {pattern[:60]!r} is no pattern: {str(error)[:100]}"
+        raise UsageError(problem, fix="write it as RE2 has it") from error
+    return found
 
 
-def _plain(reply: Reply) -> Said:
-    text, reason = reply.text.strip(), None
-    if text.startswith("{"):
-        return Said(text, call=reply.call, fault="malformed")
-    marked = _MARK.search(text)
-    if marked is not None:
-        text, reason = text[: marked.start()], _reason(marked[1])
-    for call in reply.tool_calls:
-        if call.name == HANG_UP.name:
-            reason = _reason(_argument(call.arguments))
-    return _checked(text, reason, reply)
+def checked_script(script: Sequence[str | ScriptLine]) -> None:
+    """Raises UsageError for a line whose `when` is no pattern."""
+    for line in script:
+        if isinstance(line, ScriptLine) and isinstance(line.when, str):
+            compiled(line.when)
 
 
-def _checked(text: str, reason: Reason | None, reply: Reply) -> Said:
-    fault: Literal["empty"] | None = "empty" if not text.strip() and reason is None else None
-    return Said(text.strip(), reason, reply.call, fault)
+def _since_own_line(lines: Sequence[Spoken]) -> list[Spoken]:
+    """The agent's lines since the client last spoke."""
+    own = max((at for at, line in enumerate(lines) if line.side == "client"), default=-1)
+    return list(lines[own + 1 :])
 
 
-def _argument(arguments: str) -> str | None:
-    try:
-        value = msgspec.json.decode(arguments[:1000])
-    except (msgspec.DecodeError, UnicodeError):
-        return None
-    reason = value.get("reason") if isinstance(value, dict) else None
-    return reason if isinstance(reason, str) else None
+class Recorded(Struct, frozen=True):
+    """A recorded conversation: its lines, and how the client ended it if it did."""
+
+    lines: tuple[Spoken, ...]
+    reason: Reason | None = None
+    seed: int = 0
 
 
-def _reason(text: str | None) -> Reason:
-    """The named reason; a hang-up without one that we know is taken as giving up."""
-    for reason in REASONS:
-        if reason == text:
-            return reason
-    return "gave_up"
+class ReplayClient:
+    """Says the client's lines of a recorded conversation, one a turn, whatever the agent says.
+
+    As long as the agent's lines are those of the record the call is the recorded one; the turn from
+    which they are not is told with each line. The record's last line hangs up as it did there.
+    """
+
+    errs = False
+
+    def __init__(self, recorded: Recorded) -> None:
+        self._recorded = recorded
+        self._own = [line.text for line in recorded.lines if line.side == "client"]
+
+    async def answer(self, lines: Sequence[Spoken], flaws: Sequence[Flaw]) -> Said:
+        del flaws
+        turn = sum(line.side == "client" for line in lines)
+        diverged = divergence(lines, self._recorded.lines)
+        if turn >= len(self._own):
+            return Said("", self._recorded.reason or "gave_up", diverged=diverged)
+        last = turn == len(self._own) - 1
+        return Said(self._own[turn], self._recorded.reason if last else None, diverged=diverged)
+
+
+def divergence(lines: Sequence[Spoken], recorded: Sequence[Spoken]) -> int | None:
+    """The first turn, from 1, at which these lines are not the recorded ones; None while they are."""
+    for turn, line in enumerate(lines, 1):
+        if turn > len(recorded):
+            return turn
+        held = recorded[turn - 1]
+        if held.side != line.side or normalised(held.text) != normalised(line.text):
+            return turn
+    return None

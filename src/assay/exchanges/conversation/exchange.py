@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import structs, to_builtins
 
-from assay.agenda import Brief, Phrases, brief_of, phrases_of
+from assay.agenda import Brief, brief_of, phrases_of
 from assay.case import Case
 from assay.errors import CallError, Stopped, UsageError
-from assay.exchanges.conversation.clients import Client, ModelClient, RulesClient, ScriptedClient
-from assay.exchanges.conversation.play import Play
-from assay.exchanges.conversation.settings import Settings
+from assay.exchanges.conversation.client_model import ModelClient
+from assay.exchanges.conversation.clients import (
+    Client,
+    Recorded,
+    ReplayClient,
+    RulesClient,
+    ScriptedClient,
+    checked_script,
+)
+from assay.exchanges.conversation.guarded import Watch, validity_of
+from assay.exchanges.conversation.play import Play, wall_clock
+from assay.exchanges.conversation.settings import RERUNS, Settings
 from assay.exchanges.conversation.webhook import Session, Webhook, WebhookError, read_session
 from assay.keys import JSON
 from assay.message import Message, say
@@ -27,11 +36,12 @@ GOAL_NAMES = frozenset({"ORDER_GOAL", "CLIENT", "BRIEF", "START"})
 class Conversation:
     """Plays a case as a telephone call between the seat `agent` and a client.
 
-    `client` is the prompt of a client model and is needed for the client kind `llm` alone. `fetch`
-    and `secret` serve the webhook; the secret appears in no record and no key.
+    `client` is the prompt of a client model and is needed for the client kind `llm` alone. `recorded`
+    finds what a replaying client repeats, by case id and trial seed. `fetch` and `secret` serve the
+    webhook; the secret appears in no record and no key.
     """
 
-    __slots__ = ("_agent", "_client", "_settings", "_webhook", "_world")
+    __slots__ = ("_agent", "_client", "_recorded", "_settings", "_webhook", "_world")
 
     def __init__(
         self,
@@ -40,6 +50,7 @@ class Conversation:
         client: Template | None = None,
         *,
         world: World | None = None,
+        recorded: Callable[[str, int], Recorded] | None = None,
         fetch: Fetch | None = None,
         secret: str = "",
     ) -> None:
@@ -48,11 +59,15 @@ class Conversation:
         self._agent = agent
         self._client = client
         self._world = world
+        self._recorded = recorded
         self._webhook: Webhook | None = None
         if settings.client == "llm" and client is None:
             raise UsageError("a client model needs a prompt", fix="name it under prompts: {client: FILE}")
         if settings.client == "scripted" and not settings.script:
             raise UsageError("a scripted client needs lines", fix="list them under script")
+        if settings.client == "replay" and recorded is None:
+            raise UsageError("a replaying client needs a recorded run", fix="name it under replay: {run: ID}")
+        checked_script(settings.script)
         for template in (agent, client):
             _refuse_evaluator_names(template)
         if settings.webhook is not None:
@@ -100,16 +115,32 @@ class Conversation:
         if outcome is not None:
             return Transcript(tuple(events), outcome)
         facts = {**case.facts, **session.variables}
-        try:
-            play = self._begun(case, facts, session, table, events)
-        except UsageError as error:
-            if self._webhook is None:
-                raise
-            return Transcript(tuple(events), Outcome("webhook_error", detail=error.problem))
-        return await play.until_ended()
+        for attempt in range(1, RERUNS + 2):
+            try:
+                play = self._begun(case, facts, session, table, events=events, attempt=attempt)
+            except UsageError as error:
+                if self._webhook is None:
+                    raise
+                return Transcript(tuple(events), Outcome("webhook_error", detail=error.problem))
+            transcript = await play.until_ended()
+            spoilt = transcript.outcome.error is None and validity_of(transcript) == "invalid"
+            if not spoilt or self._settings.invalid == "keep" or table.stopping:
+                return transcript
+            if self._settings.invalid == "drop" or attempt > RERUNS:
+                break
+            events = [*transcript.events[: len(events)], _spoilt(transcript, len(events), attempt)]
+            table.emit(events[-1])
+        return _dropped(transcript)
 
     def _begun(
-        self, case: Case, facts: Mapping[str, JSON], session: Session, table: Table, events: list[Event]
+        self,
+        case: Case,
+        facts: Mapping[str, JSON],
+        session: Session,
+        table: Table,
+        *,
+        events: Sequence[Event],
+        attempt: int,
     ) -> Play:
         """The play with its world open. Raises UsageError for variables that no play can begin with."""
         language = self._language(facts)
@@ -121,13 +152,28 @@ class Conversation:
             table=table,
             words=words,
             opening=self.opening(structs.replace(case, facts=dict(facts))),
-            client=self._seated(facts, table, language, words),
+            client=self._seated(case.id, facts, table, language, attempt),
+            watch=self._watch(facts, language),
             greeting=greeting,
             tools=self._world.specs(language) if self._world is not None else (),
             overlay=self._world.open(facts, start) if self._world is not None else None,
             expected=self._world.expected(facts, start) if self._world is not None else None,
-            events=events,
+            events=list(events),
+            clock=self._clock(table, attempt),
+            spent_before=float(table.spent) if attempt > 1 else 0.0,
         )
+
+    def _clock(self, table: Table, attempt: int) -> Callable[[], float]:
+        if self._settings.timeout_clock == "wall":
+            return wall_clock()
+        if attempt == 1:
+            return table.clock
+        began = table.clock()
+        return lambda: table.clock() - began
+
+    def _watch(self, facts: Mapping[str, JSON], language: str) -> Watch:
+        brief = structs.replace(brief_of(facts, language), language=language)
+        return Watch(brief, facts, self._agent.text, self._client.text if self._client is not None else "")
 
     def _language(self, facts: Mapping[str, JSON]) -> str:
         return str(facts.get("LANGUAGE") or self._settings.language)
@@ -137,14 +183,20 @@ class Conversation:
         tools: Sequence[str] = tuple(self._world.tools) if self._world is not None else ()
         return self._agent.render({**values, "LANGUAGE": language, "TOOLS": ", ".join(tools)})
 
-    def _seated(self, facts: Mapping[str, JSON], table: Table, language: str, words: Phrases) -> Client:
-        if self._settings.client == "scripted":
+    def _seated(
+        self, case: str, facts: Mapping[str, JSON], table: Table, language: str, attempt: int
+    ) -> Client:
+        kind = self._settings.client
+        if kind == "scripted":
             return ScriptedClient(self._settings.script)
+        if kind == "replay" and self._recorded is not None:
+            return ReplayClient(self._recorded(case, table.seed))
         brief: Brief = structs.replace(brief_of(facts, language), language=language)
-        if self._settings.client == "rules" or self._client is None:
+        if kind == "rules" or self._client is None:
             return RulesClient(brief, table.random("client.rules").getrandbits(53))
         system = self._client.render({**facts, "LANGUAGE": language, "BRIEF": brief.json})
-        return ModelClient(table.seats["client"], system, language, words)
+        seed = table.random(f"client.llm.{attempt}").getrandbits(31) if attempt > 1 else None
+        return ModelClient(table.seats["client"], system, language, phrases_of(language), seed)
 
     async def _session(self, case: Case, table: Table) -> tuple[Session, Outcome | None]:
         """What the webhook says, and how the play ends where it says that none is to be."""
@@ -201,3 +253,25 @@ def _refuse_evaluator_names(template: Template | None) -> None:
                 f"{template.origin}: {name} is for the evaluator's prompt alone",
                 fix=f"take {{{{{name}}}}} out of this prompt",
             )
+
+
+def _spoilt(transcript: Transcript, kept: int, attempt: int) -> Event:
+    """A conversation that the client spoilt, whole, before it is played again."""
+    return Event(
+        EventKind.EFFECT,
+        "attempt",
+        data={
+            "attempt": attempt,
+            "outcome": to_builtins(transcript.outcome),
+            "validity": validity_of(transcript),
+            "events": to_builtins(transcript.events[kept:]),
+        },
+    )
+
+
+def _dropped(transcript: Transcript) -> Transcript:
+    """A conversation that the client spoilt is none of the agent's: it ends as the client's fault."""
+    outcome = transcript.outcome
+    if outcome.reason == "client_fault":
+        return transcript
+    return structs.replace(transcript, outcome=Outcome("client_fault", detail=f"dropped: {outcome.reason}"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,8 +11,10 @@ import msgspec
 
 from assay.agenda import Phrases
 from assay.errors import CallError, ErrorClass, Stopped
-from assay.exchanges.conversation.clients import Client, Said
-from assay.exchanges.conversation.guards import (
+from assay.exchanges.conversation.clients import Client, Flaw, Said
+from assay.exchanges.conversation.guard import Fault
+from assay.exchanges.conversation.guarded import Watch, flaw_of, noted, undeliverable
+from assay.exchanges.conversation.loops import (
     Spoken,
     asked_and_affirmed,
     farewell_loop,
@@ -43,18 +46,25 @@ class _Ended(Exception):
 
 @dataclass(slots=True)
 class Play:
-    """The state of one conversation. `messages` is the agent's history, `lines` what was spoken."""
+    """The state of one conversation. `messages` is the agent's history, `lines` what was spoken.
+
+    `clock` counts the seconds of `timeout_s` from 0. After each step: timeout, then cost, then the
+    guard of the client's line, then an explicit end, then loops, then `max_turns`.
+    """
 
     settings: Settings
     table: Table
     words: Phrases
     opening: tuple[Message, ...]
     client: Client
+    watch: Watch
     greeting: str | None
     tools: tuple[ToolSpec, ...]
     overlay: Overlay | None
     expected: JSON
     events: list[Event]
+    clock: Callable[[], float]
+    spent_before: float = 0.0
     messages: list[Message] = field(default_factory=list)
     lines: list[Spoken] = field(default_factory=list)
     final: Reply | None = None
@@ -93,33 +103,42 @@ class Play:
         self._deliver("agent", self.greeting, None)
 
     async def _client_turn(self) -> None:
-        said = await self._client_line()
+        said, faults = await self._client_line()
         heard = [*self.lines, Spoken("client", said.text)]
         premature = said.reason is not None and asked_and_affirmed(heard, self.words)
         if said.text:
             self.messages.append(say("user", said.text[:MAX_LINE]))
-            tag = "premature_hangup" if premature else None
-            data = None if said.reason is None else {"hang_up": said.reason, "tag": tag}
+            data = _told(said, faults, premature=premature)
             self._deliver("client", said.text, said.call, check=said.reason is None, data=data)
         if said.reason is None:
             return
-        self._check_clock()
         if premature and self.settings.closing_turn:
             await self._closing_turn()
         raise _Ended(said.reason)
 
-    async def _client_line(self) -> Said:
-        """The client's line; an unusable one is asked for once more and stays in the record."""
-        said = await self.client.answer(self.lines, again=False)
-        if said.fault is not None:
-            self._discard("client", said.text, said.call, said.fault)
-            said = await self.client.answer(self.lines, again=True)
-        if said.fault == "empty":
-            return Said("", "gave_up", said.call)
-        if said.fault is not None:
-            self._discard("client", said.text, said.call, said.fault)
-            raise _Ended("client_fault", said.fault)
-        return said
+    async def _client_line(self) -> tuple[Said, tuple[Fault, ...]]:
+        """A line that may be delivered, with the faults that are let pass; every other stays in the log.
+
+        A client that is silent again gives up; one that gives no usable line ends as `client_fault`.
+        """
+        flaws: list[Flaw] = []
+        while True:
+            said = await self.client.answer(self.lines, flaws)
+            self._check_clock(said=("client", said.text, said.call))
+            faults = self.watch.faults(self.lines, said) if self.client.errs and not said.malformed else ()
+            flaw = flaw_of(said, faults, flaws)
+            if flaw is None:
+                break
+            self._discard("client", said.text, said.call, *flaw)
+            flaws.append(flaw[0])
+        broken = undeliverable(said, faults)
+        if broken == "empty":
+            return Said("", "gave_up", said.call), faults
+        if broken is not None:
+            evidence = next((fault.evidence for fault in faults if fault.code == broken), "")
+            self._discard("client", said.text, said.call, broken, evidence)
+            raise _Ended("client_fault", broken)
+        return said, faults
 
     async def _closing_turn(self) -> None:
         """A client who hung up while confirming leaves the agent one turn to act on the yes."""
@@ -131,12 +150,14 @@ class Play:
 
     async def _agent_turn(self) -> None:
         """The agent works with its tools until it has said its line."""
-        limits, began = self.settings.limits, self.table.clock()
+        limits, began = self.settings.limits, self.clock()
         held: list[str] = []
-        calls, silent, ended = 0, 0, False
+        used: list[str] = []
+        silent, ended = 0, False
         while True:
             reply = await self.table.seats["agent"].ask(self.messages, tools=self.tools)
             self.final = reply
+            self._check_clock(began, said=("agent", reply.text, reply.call))
             if reply.text.strip():
                 held.append(reply.text.strip())
             if not reply.tool_calls and not held:
@@ -146,21 +167,20 @@ class Play:
                     raise _Ended("agent_error", "the agent said nothing twice")
                 continue
             self.messages.append(reply.message)
-            calls += len(reply.tool_calls)
-            if calls > limits.max_tool_calls_per_turn:
+            used += (call.name for call in reply.tool_calls)
+            if len(used) > limits.max_tool_calls_per_turn:
                 raise _Ended("agent_loop", f"more than {limits.max_tool_calls_per_turn} tool calls in a turn")
             for call in reply.tool_calls:
                 self._carry_out(call, reply.call)
             ended = self.overlay is not None and self.overlay.ended is not None
-            self._check_clock(began)
             self._check_counts()
             if ended or not reply.tool_calls:
                 break
-        self._say_agent(held, reply.call, worked=calls > 0, last=ended)
+        self._say_agent(held, reply.call, used=tuple(used), last=ended)
 
-    def _say_agent(self, held: Sequence[str], call: str | None, *, worked: bool, last: bool) -> None:
+    def _say_agent(self, held: Sequence[str], call: str | None, *, used: tuple[str, ...], last: bool) -> None:
         if held:
-            self._deliver("agent", "\n".join(held), call, worked=worked, check=not last)
+            self._deliver("agent", "\n".join(held), call, used=used, check=not last)
         if last and self.overlay is not None:
             raise _Ended("transferred" if self.overlay.ended == "transferred" else "agent_ended")
 
@@ -184,36 +204,45 @@ class Play:
         text: str,
         call: str | None,
         *,
-        worked: bool = False,
+        used: tuple[str, ...] = (),
         check: bool = True,
         data: JSON = None,
     ) -> None:
         """A line reaches the other side; then the limits and the loop guards have their say."""
         text = text[:MAX_LINE]
-        self.lines.append(Spoken(side, text, worked))
+        self.lines.append(Spoken(side, text, bool(used), used))
         message = say("assistant" if side == "agent" else "user", text)
         self._show(Event(EventKind.SAID, side, message, call, data=data))
         if not check:
             return
-        self._check_clock()
         self._check_counts()
-        if farewell_loop(self.lines, self.words):
-            raise _Ended("farewell_loop")
+        parting = farewell_loop(self.lines, self.words)
+        if parting is not None:
+            raise _Ended("farewell_loop", parting)
         looping = repetition_loop(self.lines, self.words)
         if looping is not None:
             raise _Ended("repetition_loop", looping)
         if len(self.lines) >= self.settings.limits.max_turns:
             raise _Ended("max_turns")
 
-    def _check_clock(self, began: float | None = None) -> None:
-        """Timeout, then cost; `began` is when the agent's turn did."""
-        limits, now = self.settings.limits, self.table.clock()
+    def _check_clock(self, began: float | None = None, *, said: tuple[str, str, str | None]) -> None:
+        """Timeout, then cost; `began` is when the agent's turn did. The words that came are kept."""
+        late = self._late(began)
+        if late is None:
+            return
+        side, text, call = said
+        if text.strip():
+            self._discard(side, text, call, late)
+        raise _Ended(late)
+
+    def _late(self, began: float | None) -> Literal["timeout", "turn_timeout", "cost_limit"] | None:
+        limits, now = self.settings.limits, self.clock()
         if now > limits.timeout_s:
-            raise _Ended("timeout")
+            return "timeout"
         if began is not None and now - began > limits.turn_timeout_s:
-            raise _Ended("turn_timeout")
-        if limits.max_cost_usd is not None and float(self.table.spent) >= limits.max_cost_usd:
-            raise _Ended("cost_limit")
+            return "turn_timeout"
+        spent = float(self.table.spent) - self.spent_before
+        return "cost_limit" if limits.max_cost_usd is not None and spent >= limits.max_cost_usd else None
 
     def _check_counts(self) -> None:
         limits = self.settings.limits
@@ -222,9 +251,9 @@ class Play:
         if len(self.messages) > limits.max_messages:
             raise _Ended("max_messages")
 
-    def _discard(self, side: str, text: str, call: str | None, fault: str) -> None:
+    def _discard(self, side: str, text: str, call: str | None, fault: str, evidence: str = "") -> None:
         message = say("assistant" if side == "agent" else "user", text[:MAX_LINE])
-        data = {"fault": fault}
+        data = {"fault": fault, "evidence": evidence} if evidence else {"fault": fault}
         self._show(Event(EventKind.DISCARDED, side, message, call, delivered=False, data=data))
 
     def _show(self, event: Event) -> None:
@@ -244,3 +273,21 @@ class Play:
             "tool_errors": self.overlay.errors,
             "tool_argument_errors": self.overlay.argument_errors,
         }
+
+
+def _told(said: Said, faults: Sequence[Fault], *, premature: bool) -> JSON:
+    """What a client's line carries beside its words; None where there is nothing."""
+    data: dict[str, JSON] = {}
+    if said.reason is not None:
+        data |= {"hang_up": said.reason, "tag": "premature_hangup" if premature else None}
+    if faults:
+        data["faults"] = noted(faults)
+    if said.diverged is not None:
+        data["diverged"] = said.diverged
+    return data or None
+
+
+def wall_clock() -> Callable[[], float]:
+    """Seconds from now on, waits for limits included."""
+    began = time.monotonic()
+    return lambda: time.monotonic() - began

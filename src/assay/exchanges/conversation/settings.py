@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-ClientKind = Literal["llm", "rules", "scripted"]
+from assay.agenda import Reason
+
+ClientKind = Literal["llm", "rules", "scripted", "replay"]
 EndReason = Literal[
     "goal_done",
     "gave_up",
@@ -37,6 +39,9 @@ EndReason = Literal[
 ]
 """How a conversation can end; nothing else ever stands in its outcome."""
 
+RERUNS = 2
+"""A spoilt conversation is played again so many times at most."""
+
 Count = Annotated[int, Meta(gt=0)]
 Seconds = Annotated[float, Meta(gt=0)]
 
@@ -64,6 +69,38 @@ class WebhookSettings(Struct, frozen=True, forbid_unknown_fields=True):
     waits_s: tuple[float, ...] = (0.5, 2.0)
 
 
+class ToolEvent(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a script can wait for beside words: that the agent called this tool."""
+
+    tool: str
+
+
+class ScriptLine(Struct, frozen=True, forbid_unknown_fields=True, rename={"otherwise": "else"}):
+    """A line of a scripted client; a bare text is one without a condition.
+
+    `when` (a pattern, or a tool that the agent called) looks at the agent's last turn. Where it does
+    not hold, `else` is said in its place, or nothing and the next line has its turn.
+    """
+
+    say: str
+    when: str | ToolEvent | None = None
+    otherwise: str | None = None
+    hang_up: Reason | None = None
+
+
+class Replay(Struct, frozen=True, forbid_unknown_fields=True):
+    """The recorded run whose client lines are said again, case by case.
+
+    `trial` is the beginning of a trial's key: its lines alone, in every case. `model` is needed
+    where the run has several.
+    """
+
+    run: str
+    store: str = ".assay/assay.db"
+    trial: str | None = None
+    model: str | None = None
+
+
 class Prompts(Struct, frozen=True, forbid_unknown_fields=True):
     """The system prompts by side: files beside the task, or texts. `loading` makes templates of them."""
 
@@ -74,8 +111,11 @@ class Prompts(Struct, frozen=True, forbid_unknown_fields=True):
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """What a task or a plan says of a conversation.
 
-    `script` holds the lines of a scripted client; `greeting` is a fixed first line of the agent;
-    `closing_turn` False ends at once where a client hangs up while it confirms (strict mode).
+    `script` holds the lines of a scripted client, `replay` says what a replaying one repeats;
+    `greeting` is a fixed first line of the agent; `closing_turn` False ends at once where a client
+    hangs up while it confirms (strict mode). `timeout_clock` wall lets waits for limits count too.
+    `invalid` says what becomes of a conversation that the client spoilt: kept, ended as
+    `client_fault` (drop), or played again up to RERUNS times (rerun).
     """
 
     prompts: Prompts = Prompts()
@@ -83,7 +123,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     client: ClientKind = "llm"
     first_speaker: Literal["agent", "client"] = "agent"
     greeting: str | None = None
-    script: tuple[str, ...] = ()
+    script: tuple[str | ScriptLine, ...] = ()
+    replay: Replay | None = None
     limits: Limits = Limits()
+    timeout_clock: Literal["working", "wall"] = "working"
     closing_turn: bool = True
+    invalid: Literal["keep", "drop", "rerun"] = "keep"
     webhook: WebhookSettings | None = None

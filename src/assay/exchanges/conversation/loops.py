@@ -21,11 +21,12 @@ FAREWELL_WORDS = 15
 
 
 class Spoken(Struct, frozen=True):
-    """A delivered line; `worked` says whether the agent called a tool before it."""
+    """A delivered line; `worked` says whether the agent called a tool before it, `tools` which."""
 
     side: Side
     text: str
     worked: bool = False
+    tools: tuple[str, ...] = ()
 
 
 def normalised(text: str) -> str:
@@ -42,11 +43,13 @@ def only_farewell(line: Spoken, words: Phrases) -> bool:
     return bool(polite) and len(text.split()) <= FAREWELL_WORDS
 
 
-def farewell_loop(lines: Sequence[Spoken], words: Phrases) -> bool:
-    """Two consecutive exchanges, four lines by turns, that are all good-byes."""
+def farewell_loop(lines: Sequence[Spoken], words: Phrases) -> Side | None:
+    """The side that began two consecutive exchanges, four lines by turns, that are all good-byes."""
     last = lines[-4:]
     turns = all(a.side != b.side for a, b in itertools.pairwise(last))
-    return len(last) == 4 and turns and all(only_farewell(line, words) for line in last)
+    if len(last) < 4 or not turns or not all(only_farewell(line, words) for line in last):
+        return None
+    return last[0].side
 
 
 def repetition_loop(lines: Sequence[Spoken], words: Phrases) -> Side | None:

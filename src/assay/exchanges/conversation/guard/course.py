@@ -1,0 +1,130 @@
+"""The course of the call: hanging up before the end, beginning anew, saying the same again."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from assay.agenda.phrases import mentions_name
+from assay.exchanges.conversation.guard.patterns import one
+from assay.exchanges.conversation.guard.situation import Candidate, Situation
+from assay.exchanges.conversation.guard.text import overlap, plain, words
+from assay.exchanges.conversation.guard.topics import bare, topics_in
+from assay.exchanges.conversation.loops import REPEATS, normalised
+
+SAME = 0.8
+ALIKE = 0.75
+
+
+def premature_hangup(situation: Situation, candidate: Candidate) -> str | None:
+    """Content before the order is placed, or tired of the agent before patience can be spent."""
+    if candidate.hang_up == "goal_done" and not any(is_placed(situation, line) for line in situation.heard):
+        return "no agent line has said that the order is placed"
+    if candidate.hang_up == "gave_up" and not _may_give_up(situation):
+        return "patience cannot be spent yet"
+    return None
+
+
+def is_placed(situation: Situation, line: str) -> bool:
+    """Whether an agent's line says that the order is placed: a statement, and not denied."""
+    for sentence in re.split(r"(?<=[.!?])\s+", line):
+        shown = plain(sentence)
+        if (situation.words.is_placed.search(shown) or one("placed").search(shown)) and not (
+            one("not_placed").search(shown) or (shown.rstrip().endswith("?") and not _STATED.search(shown))
+        ):
+            return True
+    return False
+
+
+def _may_give_up(situation: Situation) -> bool:
+    after = 0
+    spoken = False
+    for line in situation.lines:
+        spoken = spoken or line.side == "client"
+        after += spoken and line.side == "agent"
+    phrases = situation.words
+    refused = any(
+        one("refusal").search(plain(line))
+        or phrases.is_unavailable.search(line)
+        or phrases.is_transfer.search(line)
+        or phrases.is_farewell.search(line)
+        for line in situation.heard
+    )
+    return refused or after > 2 + 2 * situation.brief.patience
+
+
+def restart(situation: Situation, candidate: Candidate) -> str | None:
+    """The request from the beginning, in a call that has begun."""
+    if not situation.own or not any(_requests(situation, line) for line in situation.own):
+        return None
+    text = plain(candidate.text)
+    asked = plain(situation.asked)
+    if one("again").search(text) or one("asked_again").search(asked) or _new_speaker(situation):
+        return None
+    greets = one("greets").search(text) is not None
+    if greets and _requests(situation, candidate.text):
+        return "greets and asks again"
+    first = next(line for line in situation.own if _requests(situation, line))
+    if len(words(first)) < 4 or situation.words.asks_more.search(asked):
+        return None
+    alike = _alike(candidate.text, first)
+    if alike >= ALIKE and one("opens").search(text):
+        return "the first request again"
+    return None
+
+
+def _alike(text: str, first: str) -> float:
+    mine, theirs = set(words(text)), set(words(first))
+    return len(mine & theirs) / max(1, min(len(mine), len(theirs))) if len(mine) >= 4 else 0.0
+
+
+def _requests(situation: Situation, text: str) -> bool:
+    return one("opens").search(plain(text)) is not None or any(
+        mentions_name(text, item.name) for item in situation.brief.goal
+    )
+
+
+def _new_speaker(situation: Situation) -> bool:
+    """Whether another operator has just taken the call, or the line was cut and called anew."""
+    if len(situation.heard) < 2:
+        return False
+    last = plain(situation.heard[-1])
+    before = situation.heard[-2] if len(situation.heard) > 1 else ""
+    return bool(
+        one("greets").search(last)
+        or one("cut").search(last)
+        or situation.words.is_transfer.search(before)
+        or one("cut").search(plain(situation.own[-1]))
+    )
+
+
+def loop(situation: Situation, candidate: Candidate) -> str | None:
+    """The same line for the third time, though the agent did not ask the same each time."""
+    said = normalised(candidate.text)
+    if not said or bare(candidate.text):
+        return None
+    own = [
+        at
+        for at, line in enumerate(situation.lines)
+        if line.side == "client" and normalised(line.text) == said
+    ]
+    if len(own) < REPEATS - 1:
+        return None
+    questions = [situation.lines[at - 1].text for at in own if at and situation.lines[at - 1].side == "agent"]
+    questions = [*questions, situation.asked][-REPEATS:]
+    if len(questions) == REPEATS and all(_same(some, other) for some, other in pairwise(questions)):
+        return None
+    return candidate.text
+
+
+def _same(some: str, other: str) -> bool:
+    """Whether two questions of the agent ask the same: in like words, or about one thing."""
+    if normalised(some) == normalised(other) or one("asked_again").search(plain(other)):
+        return True
+    if min(overlap(some, other), overlap(other, some)) >= SAME:
+        return True
+    shared = topics_in(some) & topics_in(other)
+    return bool(shared) and shared == topics_in(some) | topics_in(other)
+
+
+_STATED = re.compile(r"\d")

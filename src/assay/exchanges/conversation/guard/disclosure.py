@@ -1,0 +1,139 @@
+"""A client that tells more than it may: held-back items unasked, too much at once."""
+
+from __future__ import annotations
+
+import re
+
+from assay.agenda import Phrases
+from assay.agenda.phrases import mentions_name
+from assay.exchanges.conversation.guard.facts import facts_of
+from assay.exchanges.conversation.guard.numbers import numbers
+from assay.exchanges.conversation.guard.patterns import one
+from assay.exchanges.conversation.guard.situation import Candidate, Situation
+from assay.exchanges.conversation.guard.text import overlap, plain, stems, words
+from assay.exchanges.conversation.guard.topics import asks, asks_for, content_of, label_of, topics_in
+from assay.keys import JSON
+
+TOLD = 0.7
+"""The share of an item's words that tells it."""
+_NEIGHBOURS = {
+    "address": {"city", "time"},
+    "time": {"address", "city"},
+    "phone": {"name"},
+    "pay": {"time"},
+    "comment": {"address", "time"},
+}
+
+
+def early_disclosure(situation: Situation, candidate: Candidate) -> str | None:
+    """What was volunteered against the brief."""
+    return _phone(situation, candidate) or _known(situation, candidate) or _slots(situation, candidate)
+
+
+def _phone(situation: Situation, candidate: Candidate) -> str | None:
+    digits = re.sub(r"\D", "", situation.brief.phone)[-7:]
+    if len(digits) < 7 or not _dials(candidate.text, digits):
+        return None
+    if any("phone" in topics_in(line) or one("asks_number").search(plain(line)) for line in situation.heard):
+        return None
+    if any(_dials(line.text, digits) for line in situation.lines):
+        return None
+    return "the telephone, before it was asked for"
+
+
+def _dials(text: str, digits: str) -> bool:
+    return digits in "".join(number.digits for number in numbers(text))
+
+
+def _known(situation: Situation, candidate: Candidate) -> str | None:
+    for item in situation.brief.sheet.known:
+        name, text, volunteer = known_item(item)
+        if volunteer == "always" or not text or not tells(candidate.text, text):
+            continue
+        if any(tells(line.text, text) for line in situation.lines):
+            continue
+        if any(asks_for(line, text, name) or _asks_around(line) for line in situation.heard):
+            continue
+        if volunteer == "adjacent" and _adjacent(situation, text, name):
+            continue
+        return text
+    return None
+
+
+def _asks_around(line: str) -> bool:
+    """Whether a question takes in everything: is there anything else that we should know?"""
+    return one("open_question").search(plain(line)) is not None
+
+
+def _adjacent(situation: Situation, text: str, name: str) -> bool:
+    about = topics_in(f"{label_of(text)} {name}") or topics_in(text)
+    near = about.union(*(_NEIGHBOURS.get(topic, set()) for topic in about))
+    return bool(near & topics_in(situation.asked)) or bool(stems(text) & stems(situation.asked))
+
+
+def known_item(item: JSON) -> tuple[str, str, str]:
+    """The id, the text and the `volunteer` of an item of `known`."""
+    if not isinstance(item, dict):
+        return "", str(item), "when_asked"
+    return str(item.get("id", "")), str(item.get("text", "")), str(item.get("volunteer") or "when_asked")
+
+
+def tells(line: str, item: str) -> bool:
+    """Whether a line tells an item of the brief: its facts where it has such, else most of its words."""
+    content = content_of(item)
+    figures = [fact for fact in facts_of(content) if fact.amount or fact.value]
+    if len(stems(content)) <= 1 and not figures:
+        return len(words(content)) > 0 and stems(content) <= stems(line)
+    said = {number.value for number in numbers(line)}
+    wanted = {number.value for number in numbers(content)}
+    mine = {each for each in stems(content) if not each.isdigit()}
+    if wanted and not wanted <= said:
+        joined = "".join(number.digits for number in numbers(line))
+        if not all(number.digits and number.digits in joined for number in numbers(content)):
+            return False
+    if not mine:
+        return bool(wanted)
+    share = overlap(" ".join(mine), line)
+    return share >= (0.34 if wanted else TOLD)
+
+
+def _slots(situation: Situation, candidate: Candidate) -> str | None:
+    brief = situation.brief
+    if not brief.goal or not brief.ambiguity:
+        return None
+    first = not situation.own
+    if first and brief.sheet.opening and plain(candidate.text).strip() == plain(brief.sheet.opening).strip():
+        return None
+    told = revealed(situation, " ".join(line.text for line in situation.lines))
+    new = revealed(situation, candidate.text, situation.asked) - told
+    total = 2 * len(brief.goal)
+    if first and len(new) > max(0, total - brief.ambiguity):
+        return f"{len(new)} of {total} slots in the first line"
+    allowed = 2 if _asks_both(situation.asked, situation.words) else 1
+    if brief.ambiguity >= 2 and len(new) > allowed:
+        return f"{len(new)} slots at once"
+    return None
+
+
+def revealed(situation: Situation, text: str, question: str = "") -> set[tuple[str, int]]:
+    """The goal's slots that a text tells; an answer to a question about a product may leave out its name."""
+    found: set[tuple[str, int]] = set()
+    said = [fact.amount for fact in facts_of(text) if fact.kind == "quantity"]
+    said += [number.value for number in numbers(text) if number.spoken and number.value > 1]
+    for n, item in enumerate(situation.brief.goal):
+        named = mentions_name(text, item.name)
+        if named:
+            found.add(("name", n))
+        if float(item.qty) in said and (
+            named or (len(situation.brief.goal) == 1 or mentions_name(question, item.name))
+        ):
+            found.add(("qty", n))
+    return found
+
+
+def _asks_both(question: str, phrases: Phrases) -> bool:
+    shown = plain(question)
+    return bool(phrases.asks_quantity.search(shown)) and asks(shown) and bool(_WHAT.search(shown))
+
+
+_WHAT = re.compile(r"\bчто\b|как(?:ой|ая|ое|ие|ую) товар|\bwhat\b|\bwhich\b|какие|чего")

@@ -1,0 +1,216 @@
+"""The facts of a line, by kind: telephones, order numbers, dates, addresses, sums, quantities."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from typing import Literal
+
+from msgspec import Struct
+
+from assay.exchanges.conversation.guard.numbers import Number, numbers
+from assay.exchanges.conversation.guard.patterns import one
+from assay.exchanges.conversation.guard.text import plain, stem
+
+Kind = Literal["phone", "id", "date", "address", "money", "quantity"]
+
+
+class Fact(Struct, frozen=True):
+    """One fact: `value` is its exact form, `amount` the number where it is one."""
+
+    kind: Kind
+    value: str
+    amount: float = 0.0
+    sure: bool = True
+    """False for a small spoken number that nothing around it makes a quantity."""
+
+
+def facts_of(text: str) -> list[Fact]:
+    """The facts of a text. Times of day, durations, ages and counts of people or occasions are none."""
+    reading = _Reading(text)
+    reading.dates()
+    reading.emails()
+    reading.phones()
+    reading.ids()
+    reading.addresses()
+    reading.amounts()
+    return reading.facts
+
+
+class _Reading:
+    """A text whose facts are taken out of it kind by kind: what was taken is blank to the next kind."""
+
+    def __init__(self, text: str) -> None:
+        self.text = plain(text)
+        self.facts: list[Fact] = []
+
+    def _take(self, start: int, end: int) -> None:
+        self.text = self.text[:start] + "\x00" * (end - start) + self.text[end:]
+
+    def dates(self) -> None:
+        for found in list(_ISO.finditer(self.text)):
+            self._date(int(found[2]), int(found[3]), found.span())
+        for found in list(_DOTTED.finditer(self.text)):
+            self._date(int(found[2]), int(found[1]), found.span())
+        for number in numbers(self.text):
+            after = one("fact.month_after").match(self.text, number.end)
+            before = one("fact.month_before").search(self.text[: number.start])
+            if not 1 <= number.value <= 31 or not float(number.value).is_integer():
+                continue
+            if after is not None:
+                self._date(_month(after[1]), int(number.value), (number.start, after.end()))
+            elif before is not None:
+                self._date(_month(before[1]), int(number.value), (before.start(), number.end))
+            else:
+                day = _DAY_AFTER.match(self.text, number.end)
+                if day is not None:
+                    self._date(0, int(number.value), (number.start, day.end()))
+
+    def _date(self, month: int, day: int, span: tuple[int, int]) -> None:
+        if "\x00" not in self.text[span[0] : span[1]] and month <= 12 and 1 <= day <= 31:
+            self.facts.append(Fact("date", f"{month}-{day}"))
+            self._take(*span)
+
+    def emails(self) -> None:
+        for found in list(_EMAIL.finditer(self.text)):
+            self.facts.append(Fact("id", found[0]))
+            self._take(*found.span())
+
+    def phones(self) -> None:
+        for run in _runs(numbers(self.text), self.text):
+            digits = "".join(number.digits for number in run)
+            spoken = sum(number.spoken for number in run)
+            if len(digits) >= 7 and (len(run) >= 2 or len(digits) >= 10) and (spoken == 0 or len(run) >= 3):
+                self.facts.append(Fact("phone", digits))
+                self._take(run[0].start, run[-1].end)
+
+    def ids(self) -> None:
+        for found in list(one("fact.id").finditer(self.text)):
+            if not one("fact.measure").fullmatch(found[0]) and len(re.sub(r"\W", "", found[0])) >= 3:
+                self.facts.append(Fact("id", re.sub(r"[\W_]", "", found[0])))
+                self._take(*found.span())
+        for run in _runs(numbers(self.text), self.text):
+            named = one("fact.named_id").search(self.text[: run[0].start])
+            digits = "".join(number.digits for number in run)
+            if (named is not None and digits) or len(digits) >= 5:
+                unit = one("fact.money").match(self.text, run[-1].end)
+                if unit is None:
+                    self.facts.append(Fact("id", digits))
+                    self._take(run[0].start, run[-1].end)
+
+    def addresses(self) -> None:
+        for found in list(one("fact.street").finditer(self.text)):
+            name = (found["ru"] or found["en"] or found["of"] or "").strip()
+            if name and stem(name.split()[0]) not in _NO_STREET:
+                self.facts.append(Fact("address", name))
+        for number in numbers(self.text):
+            if one("fact.place_before").search(self.text[: number.start]) or one("fact.place_after").match(
+                self.text, number.end
+            ):
+                self.facts.append(Fact("address", "", number.value))
+                self._take(number.start, number.end)
+
+    def amounts(self) -> None:
+        for number in numbers(self.text):
+            before, after = self.text[: number.start], self.text[number.end : number.end + 40]
+            if one("fact.money").match(after) or one("fact.money_before").search(before):
+                self.facts.append(Fact("money", self.text[number.start : number.end], number.value))
+            elif not number.ordinal and not _is_no_quantity(number, before, after):
+                self.facts.append(
+                    Fact(
+                        "quantity",
+                        self.text[number.start : number.end],
+                        number.value,
+                        sure=_sure(number, before, after),
+                    )
+                )
+
+
+def _is_no_quantity(number: Number, before: str, after: str) -> bool:
+    if (
+        one("fact.uncounted_after").match(after)
+        or one("fact.clock_before").search(before)
+        or one("fact.clock_after").match(after)
+    ):
+        return True
+    if one("fact.approximate_before").search(before):
+        return True
+    return number.spoken and one("fact.idiom").search(before + "|" + after[:20]) is not None
+
+
+def _sure(number: Number, before: str, after: str) -> bool:
+    """Whether what stands around a number makes it a quantity; figures are one by themselves."""
+    if not number.spoken:
+        return True
+    if number.value == 1 or number.value in (0.5, 0.25):
+        return one("fact.unit_after").match(after) is not None and _ONE_OF.search(before) is None
+    return (
+        number.value > 4
+        or one("fact.unit_after").match(after) is not None
+        or one("fact.wants_before").search(before) is not None
+    )
+
+
+def _runs(found: Sequence[Number], text: str) -> list[list[Number]]:
+    """Numbers that follow each other with nothing but dialling marks between."""
+    runs: list[list[Number]] = []
+    for number in found:
+        usable = number.digits and float(number.value).is_integer() and not number.ordinal
+        if not usable:
+            runs.append([])
+        elif runs and runs[-1] and _DIALLED.fullmatch(text[runs[-1][-1].end : number.start]):
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return [run for run in runs if run]
+
+
+def _month(word: str) -> int:
+    return next(n for n, names in enumerate(_MONTHS, 1) if word.startswith(tuple(names.split())))
+
+
+def weekday_of(text: str) -> list[int]:
+    """The weekdays that a text names, Monday 0."""
+    return [n for n, names in enumerate(_WEEKDAYS) if re.search(rf"\b(?:{names})", plain(text))]
+
+
+def date_of(text: str) -> date | None:
+    """The date that CURRENT_DATE begins with."""
+    found = _ISO.search(text)
+    try:
+        return date(int(found[1]), int(found[2]), int(found[3])) if found is not None else None
+    except ValueError:
+        return None
+
+
+_MONTHS = (
+    "январ january jan",
+    "феврал february feb",
+    "март march",
+    "апрел april apr",
+    "мая май may",
+    "июн june jun",
+    "июл july jul",
+    "август august aug",
+    "сентябр september sep",
+    "октябр october oct",
+    "ноябр november nov",
+    "декабр december dec",
+)
+_WEEKDAYS = (
+    "понедельник|monday",
+    "вторник|tuesday",
+    "сред[аыуе]\\b|wednesday",
+    "четверг|thursday",
+    "пятниц|friday",
+    "суббот|saturday",
+    "воскресень|sunday",
+)
+_ISO = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b")
+_DOTTED = re.compile(r"(?<![\d.])(\d{1,2})[./](0\d|1[0-2])(?:[./](?:\d{4}|\d{2}))?(?!\d|[./]\d)")
+_DAY_AFTER = re.compile(r"(?:-?го|-?е|-?ого|-?ое)?\s+числ[оау]\b")
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_DIALLED = re.compile(r"[\s\-–—().,+…]*(?:(?:плюс|plus|and|и)[\s]+)?")
+_ONE_OF = re.compile(r"\b(?:ни|только|еще|the|another|this|that|no|which|any|some)\s+\Z")
+_NO_STREET = frozenset({"the", "this", "your", "our", "my", "any", "which", "what", "street"})

@@ -1,0 +1,199 @@
+"""Facts that the client cannot know: neither its brief nor the agent has told them."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+
+from msgspec import Struct
+
+from assay.agenda.brief import Unknown
+from assay.exchanges.conversation.guard.facts import Fact, date_of, facts_of, weekday_of
+from assay.exchanges.conversation.guard.numbers import numbers
+from assay.exchanges.conversation.guard.patterns import one, word_set
+from assay.exchanges.conversation.guard.situation import Candidate, Situation
+from assay.exchanges.conversation.guard.text import plain, stem, stems, words
+from assay.exchanges.conversation.guard.topics import asks, knows_not, label_of, topics_in
+
+
+class _Known(Struct, frozen=True):
+    """What stands in a situation's sources, by kind. `digits` are dialling runs and order numbers."""
+
+    digits: frozenset[str]
+    dates: frozenset[str]
+    places: frozenset[str]
+    house: frozenset[float]
+    money: frozenset[float]
+    amounts: frozenset[float]
+
+
+def ungrounded_fact(situation: Situation, candidate: Candidate) -> str | None:
+    """A telephone, order number, date, address, sum or quantity that stands in no source."""
+    found = facts_of(candidate.text)
+    if not found:
+        return None
+    known = _known(situation)
+    answers = situation.words.asks_quantity.search(situation.asked) is not None
+    for fact in found:
+        if (fact.sure or (answers and fact.amount > 1)) and not _is_known(fact, known):
+            return f"{fact.kind} {fact.value or fact.amount:}"
+    return None
+
+
+def unknown_revealed(situation: Situation, candidate: Candidate) -> str | None:
+    """A value for an item of `unknown` that no agent line has told."""
+    for item in situation.brief.sheet.unknown:
+        text, value = unknown_item(item)
+        if value and _says(candidate.text, value):
+            if not any(_says(line, value) for line in situation.heard):
+                return value
+        elif not value and _gives_value(situation, candidate, text):
+            return text
+    return None
+
+
+def unknown_item(item: Unknown | str) -> tuple[str, str]:
+    """The text of an item of `unknown`, and its true value where the scenario tells it."""
+    return (item, "") if isinstance(item, str) else (item.text, item.value)
+
+
+def _says(text: str, value: str) -> bool:
+    """Whether a text holds the value, however it is spelled."""
+    figures = "".join(number.digits for number in numbers(value))
+    said = "".join(number.digits for number in numbers(text))
+    if len(figures) >= 3 and figures in said:
+        return True
+    mine = [stem(word) for word in words(value)]
+    theirs = [stem(word) for word in words(text)]
+    joined = "\x00".join(mine)
+    return bool(mine) and f"\x00{joined}\x00" in "\x00".join(["", *theirs, ""])
+
+
+def _gives_value(situation: Situation, candidate: Candidate, text: str) -> bool:
+    """Whether the talk is about this item and the line states something of it that was not told."""
+    topic = stems(label_of(text)) - {stem(word) for word in word_set("words.vague")}
+    asked = situation.asked
+    question = asks(asked) and _about(topic, text, asked)
+    if not question and not _about(topic, text, candidate.text):
+        return False
+    known = _known(situation)
+    for fact in facts_of(candidate.text):
+        if fact.kind == "quantity" and not (question or _about(topic, text, candidate.text)):
+            continue
+        if (fact.sure or question) and not _is_known(fact, known):
+            return True
+    return not knows_not(candidate.text) and _names_new(situation, candidate.text, topic, question=question)
+
+
+def _about(topic: set[str], item: str, text: str) -> bool:
+    if not topic:
+        return bool(topics_in(item) & topics_in(text))
+    held = len(topic & stems(text)) / len(topic)
+    return held >= (0.6 if len(topic) > 1 else 1)
+
+
+def _names_new(situation: Situation, text: str, topic: set[str], *, question: bool) -> bool:
+    """Whether a line names something (by a name, in quotes, or as its whole short answer)."""
+    if "?" in text:
+        return False
+    told = set().union(
+        *(stems(each) for each in (*situation.told, *situation.given, *situation.heard)), topic
+    )
+    named = [found[1] or found[2] for found in _NAMED.finditer(text)]
+    if any(stems(name) - told for name in named):
+        return True
+    new = [
+        word
+        for word in words(text)
+        if stem(word) not in told and word not in word_set("words.small") and len(word) > 2
+    ]
+    return question and bool(new) and len(words(text)) <= 5 and not one("refuses").search(plain(text))
+
+
+_NAMED = re.compile(
+    r"(?:(?<=[^\W\d_][,:—–-]\s)|(?<=[^\W\d_]\s))([A-ZА-ЯЁ][^\W\d_]{2,})|[«\"“]([^»\"”]{2,40})[»\"”]"
+)
+
+
+def _is_known(fact: Fact, known: _Known) -> bool:
+    if fact.kind in ("phone", "id"):
+        return _dialled(fact.value, known)
+    if fact.kind == "date":
+        month, _, day = fact.value.partition("-")
+        return fact.value in known.dates or (
+            (month == "0" and any(each.endswith(f"-{day}") for each in known.dates))
+            or f"0-{day}" in known.dates
+        )
+    if fact.kind == "address":
+        if fact.value:
+            return all(
+                stem(word) in known.places
+                for word in words(fact.value)
+                if word not in word_set("words.small")
+            )
+        return fact.amount in known.house or fact.amount in known.amounts
+    pool = known.money | known.amounts if fact.kind == "money" else known.amounts
+    return any(amount in pool for amount in (fact.amount, fact.amount * 1000, fact.amount / 1000))
+
+
+def _dialled(value: str, known: _Known) -> bool:
+    shown = value[-10:] if value.isdigit() and len(value) > 10 else value
+    if any(shown in each or (len(each) >= 7 and each.isdigit() and each in shown) for each in known.digits):
+        return True
+    parts = re.findall(r"\d+", value)
+    return (
+        len(parts) == 1
+        and parts[0] != value
+        and any(parts[0].lstrip("0") == re.sub(r"\D", "", each).lstrip("0") for each in known.digits)
+    )
+
+
+def _known(situation: Situation) -> _Known:
+    """Everything that the sources state, with the other spellings of the same values."""
+    brief = situation.brief
+    sources = [*situation.told, *situation.given, *situation.heard, brief.phone]
+    found = [fact for text in sources for fact in facts_of(text)]
+    wanted = [float(item.qty) for item in brief.goal] + [float(c.qty_first) for c in brief.sheet.changes]
+    amounts = {fact.amount for fact in found if fact.kind == "quantity"} | set(wanted)
+    amounts |= {sum(wanted[: len(brief.goal)]), float(len(brief.goal))}
+    amounts |= {
+        number.value
+        for text in (*situation.told, *situation.heard)
+        for number in numbers(text)
+        if not _is_dialled(number.digits)
+    }
+    money = {fact.amount for fact in found if fact.kind == "money"}
+    money |= {a + b for a, b in itertools.combinations(sorted(money)[:20], 2)} | {sum(money)}
+    money |= {price * qty for price in money for qty in wanted}
+    digits = {fact.value for fact in found if fact.kind in ("phone", "id")}
+    digits |= {"".join(n.digits for n in numbers(text)) for text in sources} | {
+        re.sub(r"\W", "", plain(t)) for t in sources
+    }
+    return _Known(
+        digits=frozenset(each for each in digits if len(each) >= 2),
+        dates=frozenset({fact.value for fact in found if fact.kind == "date"} | _dates(situation, sources)),
+        places=frozenset(stem(word) for text in sources for word in words(text)),
+        house=frozenset(fact.amount for fact in found if fact.kind == "address"),
+        money=frozenset(money),
+        amounts=frozenset(amounts),
+    )
+
+
+def _is_dialled(digits: str) -> bool:
+    return len(digits) >= 7
+
+
+def _dates(situation: Situation, sources: Iterable[str]) -> set[str]:
+    """The dates that the sources mean by a word: today, tomorrow, the coming Friday."""
+    today = date_of(str(situation.variables.get("CURRENT_DATE", "")))
+    if today is None:
+        return set()
+    spoken = " ".join(plain(text) for text in sources)
+    days = {today} | {today + timedelta(n) for word, n in _RELATIVE if word in spoken}
+    days |= {today + timedelta((weekday - today.weekday()) % 7) for weekday in weekday_of(spoken)}
+    return {f"{day.month}-{day.day}" for day in days}
+
+
+_RELATIVE = (("завтра", 1), ("послезавтра", 2), ("tomorrow", 1))

@@ -1,0 +1,74 @@
+"""Lines that show what no caller says: nothing at all, the model's thoughts, the brief itself."""
+
+from __future__ import annotations
+
+import re
+from statistics import median
+
+from assay.exchanges.conversation.guard.patterns import one
+from assay.exchanges.conversation.guard.situation import MAX_READ, Candidate, Situation
+from assay.exchanges.conversation.guard.text import grams, grams_of, plain, words
+
+VERBATIM = 8
+"""So many words in a row of the brief are read aloud."""
+LONG = 550
+TIMES = 4
+"""A line is suspiciously long above LONG characters and TIMES the client's median."""
+
+
+def empty(_: Situation, candidate: Candidate) -> str | None:
+    """No letter, no digit, and no hang-up."""
+    if candidate.hang_up is not None or any(char.isalnum() for char in candidate.text):
+        return None
+    return "nothing is said"
+
+
+def reasoning_leak(situation: Situation, candidate: Candidate) -> str | None:
+    """The model's thinking, or its being a model; or a line that is far too long."""
+    found = one("reasoning_leak").search(plain(candidate.text))
+    if found is not None:
+        return found[0]
+    lengths = [len(line) for line in situation.own]
+    if lengths and len(candidate.text) > LONG and len(candidate.text) > TIMES * median(lengths):
+        return f"{len(candidate.text)} characters"
+    return None
+
+
+def goal_leak(situation: Situation, candidate: Candidate) -> str | None:
+    """The brief word for word, the goal's JSON, names of variables, words of the grading."""
+    raw = candidate.text[:MAX_READ]
+    for found in (_UPPER.search(raw), one("json").search(plain(raw)), one("goal_leak").search(plain(raw))):
+        if found is not None:
+            return found[0]
+    return _named_variable(situation, raw) or _verbatim(situation, raw)
+
+
+def _named_variable(situation: Situation, raw: str) -> str | None:
+    for name in situation.variables:
+        if "_" in name and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", raw, re.IGNORECASE):
+            return name
+    return None
+
+
+def _verbatim(situation: Situation, raw: str) -> str | None:
+    """Eight words in a row of the brief or of the client's prompt that the agent has not said."""
+    said = grams(words(raw), VERBATIM)
+    if not said:
+        return None
+    brief = situation.brief
+    opening = brief.sheet.opening or ""
+    if not situation.own and opening:
+        said -= grams_of(opening, VERBATIM)
+    for line in situation.heard:
+        said -= grams(words(line), VERBATIM)
+    for text in (brief.json, *situation.told, *situation.given, situation.client_prompt):
+        shared = said & grams_of(text, VERBATIM)
+        if shared:
+            return " ".join(min(shared))
+    return None
+
+
+_UPPER = re.compile(
+    r"\b(?:[A-Z]+_(?:GOAL|LEVEL|HISTORY|DATE|DAYS|PHONE|NAME)"
+    r"|PATIENCE|PERSONALITY|AMBIGUITY|LOCATIONS|SEED|BRIEF|RUBRIC)\b"
+)

@@ -1,0 +1,61 @@
+"""A client that speaks as the shop: offers service, reads out the catalogue, greets as an operator."""
+
+from __future__ import annotations
+
+import re
+
+from assay.exchanges.conversation.guard.numbers import numbers
+from assay.exchanges.conversation.guard.patterns import each, one
+from assay.exchanges.conversation.guard.situation import Candidate, Situation
+from assay.exchanges.conversation.guard.text import grams, grams_of, plain, words
+
+RUN = 4
+"""Words in a row by which a line is held against the two prompts."""
+PROMPT_RUNS = 2
+ECHO = 0.6
+
+
+def role_flip(situation: Situation, candidate: Candidate) -> str | None:
+    """One strong sign, or two weak ones."""
+    text = plain(candidate.text)
+    found = one("role_flip.ru").search(text) or one("role_flip.en").search(text)
+    if found is not None:
+        return found[0]
+    weak = (*each("role_flip.weak.ru"), *each("role_flip.weak.en"))
+    signs = [found[0] for pattern in weak if (found := pattern.search(text)) is not None]
+    if _reads_prices(text):
+        signs += ["several prices", "several prices"]
+    if _echoes(situation, candidate.text):
+        signs.append("the agent's own words")
+    if len(signs) >= 2:
+        return "; ".join(signs)
+    return _from_agent_prompt(situation, candidate.text)
+
+
+def _reads_prices(text: str) -> bool:
+    """Two or more sums of money, each with a name before it, in statements."""
+    if "?" in text:
+        return False
+    priced = [n for n in numbers(text) if _PRICE.match(text, n.end)]
+    return len(priced) >= 2 and all(re.search(r"[^\W\d]{3,}[^.!?]{0,12}\Z", text[: n.start]) for n in priced)
+
+
+def _echoes(situation: Situation, text: str) -> bool:
+    mine = grams(words(text), RUN)
+    if len(mine) < 3:
+        return False
+    theirs = {gram for line in situation.heard for gram in grams(words(line), RUN)}
+    return len(mine & theirs) / len(mine) >= ECHO
+
+
+def _from_agent_prompt(situation: Situation, text: str) -> str | None:
+    """More runs of words in common with the agent's prompt than with the client's."""
+    mine = grams(words(text), RUN)
+    agents = mine & grams_of(situation.agent_prompt, RUN)
+    clients = mine & grams_of(situation.client_prompt, RUN)
+    if len(agents) < PROMPT_RUNS or len(agents) <= len(clients):
+        return None
+    return " ".join(min(agents))
+
+
+_PRICE = re.compile(r"\s*(?:руб|р\.|₽|рубл|коп|\$|€|£|dollar|rouble|ruble|euro|pounds?\b|usd|rub)")

@@ -1,0 +1,59 @@
+"""Words and stems: what the checks compare lines by."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from assay.exchanges.conversation.guard.patterns import word_set
+from assay.exchanges.conversation.guard.situation import MAX_READ
+
+_WORD = re.compile(r"[^\W_]+")
+_ENDINGS = re.compile(
+    r"(?:иями|ями|ами|ого|его|ому|ему|ыми|ими|ией|ей|ой|ий|ый|ая|яя|ое|ее|ые|ие|ую|юю|ия|ию|ии|ью|ов|ев|ам|ям"
+    r"|ах|ях|ом|ем|им|ым|их|ых|а|я|о|е|у|ю|ы|и|ь|й)\Z"
+)
+_ENGLISH = re.compile(r"(?:ies|es|s|ing|ed)\Z")
+
+
+def plain(text: str) -> str:
+    """The text in one case, with е for ё and plain spaces and quotes."""
+    text = text[:MAX_READ].casefold().replace("ё", "е").replace("\u00a0", " ").replace("\u202f", " ")
+    return text.replace("’", "'").replace("‑", "-")
+
+
+def words(text: str) -> list[str]:
+    """The words and numbers of a text, in order, in one case."""
+    return _WORD.findall(plain(text))
+
+
+def stem(word: str) -> str:
+    """A word without its ending, at least three letters long: enough to know it again."""
+    cut = (_ENGLISH if word.isascii() else _ENDINGS).sub("", word)
+    return cut if len(cut) >= 3 else word
+
+
+def stems(text: str) -> set[str]:
+    """The stems of a text's words, without those that carry no meaning."""
+    return {
+        stem(word)
+        for word in words(text)
+        if word not in word_set("words.small") and (len(word) > 1 or word.isdigit())
+    }
+
+
+def grams(tokens: list[str], size: int) -> set[tuple[str, ...]]:
+    """Every run of so many words."""
+    return {tuple(tokens[at : at + size]) for at in range(len(tokens) - size + 1)}
+
+
+@lru_cache(maxsize=256)
+def grams_of(text: str, size: int) -> frozenset[tuple[str, ...]]:
+    """The runs of words of a text that is looked at again and again (a prompt, a brief)."""
+    return frozenset(grams(_WORD.findall(text.casefold().replace("ё", "е")), size))
+
+
+def overlap(some: str, other: str) -> float:
+    """The share of the first text's stems that the second one holds; 0 where it has none."""
+    mine = stems(some)
+    return len(mine & stems(other)) / len(mine) if mine else 0.0
