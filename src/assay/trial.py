@@ -170,6 +170,20 @@ class Score(Struct, frozen=True, omit_defaults=True):
         return float(self.value) if isinstance(self.value, (bool, int, float)) else None
 
 
+class Label(Struct, frozen=True):
+    """What a person says that a score of a trial ought to be: by whom, when (wall-clock ns), with a note.
+
+    `trial` is the trial's key, `name` the score's. Of one rater's labels of one score the newest counts.
+    """
+
+    trial: str
+    name: str
+    value: float
+    rater: str
+    note: str = ""
+    wall: int = 0
+
+
 class Trial(Struct, frozen=True):
     """One case played by one model once, whatever came of it.
 

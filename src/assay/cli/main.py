@@ -18,6 +18,7 @@ VERBS = {
     "simulate": "Play simulated customers against an agent.",
     "bench": "Load an endpoint: speed, and what is still answered correctly.",
     "compare": "Compare two runs, or two models of one run.",
+    "label": "Say what scores ought to be: how far a judge can be trusted.",
     "gate": "Hold a run to the limits of a gates.yaml.",
     "runs": "List, show, verify and delete stored runs.",
     "show": "Show one trial: what was said, called and scored.",

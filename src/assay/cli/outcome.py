@@ -10,6 +10,7 @@ import click
 from assay.cli import looks
 from assay.cli.main import CANNOT_TELL, INTERRUPTED, TOO_MANY_FAILED
 from assay.ports import Run
+from assay.reports.beside import beside
 from assay.reports.summary import ModelSummary, Summary
 from assay.trial import Status
 
@@ -113,6 +114,16 @@ def load_table(summary: Summary) -> str:
     return looks.fitted(head, rows) if rows else ""
 
 
+def beside_lines(summary: Summary) -> list[str]:
+    """What stands beside the headline: repeats, whole-set figures, judges, spend by role, origins."""
+    several = len(summary.models) > 1
+    return [
+        click.style(f"{looks.label(model.model)}: " if several else "", dim=True) + f"{what}: {told}"
+        for model in summary.models
+        for what, told in beside(model)
+    ]
+
+
 def show(run: Run, summary: Summary, comparisons: list[str]) -> None:
     """The figures of a run, then where its record lies and what to type next."""
     click.echo()
@@ -124,6 +135,8 @@ def show(run: Run, summary: Summary, comparisons: list[str]) -> None:
     for line in (*comparisons, *slices_lines(summary), troubles_line(summary)):
         if line:
             click.echo(line)
+    for line in beside_lines(summary):
+        click.echo(line)
     for model in summary.models:
         for note in model.notes:
             click.echo(click.style(f"note: {looks.label(model.model)}: {note}", fg="yellow"))

@@ -68,7 +68,8 @@ def _source(record: SqliteStore, run: str) -> Source:
     from assay.ports import Where
     from assay.reports.page import Source
 
-    return Source(record.find_run(run), record.trials(Where(run=run)), _finder(record, run))
+    trials = record.trials(Where(run=run))
+    return Source(record.find_run(run), trials, _finder(record, run), record.labels(run))
 
 
 def _finder(record: SqliteStore, run: str) -> Callable[[str], Trial]:

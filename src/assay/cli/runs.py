@@ -151,7 +151,7 @@ def show_command(run: str, *, store: str, as_json: bool) -> None:
 
     record = opened(store)
     found = find_run(record, run)
-    summary = summarise(record.trials(Where(run=found.id)), found)
+    summary = summarise(record.trials(Where(run=found.id)), found, labels=record.labels(found.id))
     if as_json:
         click.echo(looks.json_text({"run": found, "summary": summary}))
         return

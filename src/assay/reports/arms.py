@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from assay.reports.figures import CaseSum
-from assay.reports.tally import headline_number, subject
+from assay.reports.scored import headline_number
+from assay.reports.tally import subject
 from assay.trial import CallState, Status, Trial
 
 REPLY_ROOM = 400

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -32,36 +33,65 @@ def corpus_figures(trials: Iterable[Trial]) -> dict[str, dict[str, CorpusFigure]
 
     A figure stands only where its scorer kept counts; unscored trials are not in it.
     """
-    tallies: dict[str, _Tally] = defaultdict(_Tally)
+    tallies: dict[str, CorpusTally] = defaultdict(CorpusTally)
     for trial in trials:
         for score in trial.scores:
             tallies[trial.model].add(trial, score)
     return {model: tally.figures() for model, tally in tallies.items()}
 
 
-class _Tally:
+class _Round(Struct):
+    """The counts of one round added up: by name, in the order of the details' lists."""
+
+    counts: dict[str, list[float]] = {}
+    trials: int = 0
+
+    def add(self, details: Mapping[str, JSON], names: Sequence[str]) -> None:
+        """Adds these counts. A scorer of one's own by the same name may lack them: then nothing."""
+        if any(name not in details for name in names):
+            return
+        self.trials += 1
+        for name in names:
+            flat = list(_numbers(details[name]))
+            held = self.counts.setdefault(name, [])
+            held += [0] * (len(flat) - len(held))
+            for place, number in enumerate(flat):
+                held[place] += number
+
+
+def _numbers(value: JSON) -> Iterator[float]:
+    if isinstance(value, (int, float)):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _numbers(each)
+
+
+class CorpusTally:
     """The counts of one model's scores, by name and round; the shapes of its replies, by case."""
 
     def __init__(self) -> None:
-        self._rounds: dict[str, dict[int, list[Mapping[str, JSON]]]] = defaultdict(lambda: defaultdict(list))
+        self._rounds: dict[str, dict[int, _Round]] = {}
         self._shapes: dict[str, list[frozenset[str]]] = defaultdict(list)
 
     def add(self, trial: Trial, score: Score) -> None:
         if score.unscored is not None or not isinstance(score.details, dict):
             return
         if score.name in _FIGURES:
-            self._rounds[score.name][trial.repeat].append(score.details)
+            rounds = self._rounds.setdefault(score.name, {})
+            rounds.setdefault(trial.repeat, _Round()).add(score.details, _FIGURES[score.name].names)
         elif score.name == "structure_match":
             self._shapes[trial.case.id].append(frozenset(score.details.get("shape", ())))
 
     def figures(self) -> dict[str, CorpusFigure]:
         found = {}
         for scorer, rounds in self._rounds.items():
-            name, pool = _FIGURES[scorer]
-            values = [value for details in rounds.values() if (value := pool(details)) is not None]
+            figure = _FIGURES[scorer]
+            kept = [each for each in rounds.values() if each.trials]
+            values = [value for each in kept if (value := figure.pool(each.counts)) is not None]
             if values:
-                count = sum(map(len, rounds.values()))
-                found[name] = CorpusFigure(math.fsum(values) / len(values), count, len(values))
+                count = sum(each.trials for each in kept)
+                found[figure.name] = CorpusFigure(math.fsum(values) / len(values), count, len(values))
         repeated = [shapes for shapes in self._shapes.values() if len(shapes) > 1]
         if repeated:
             value = math.fsum(map(_consistency, repeated)) / len(repeated)
@@ -76,29 +106,37 @@ def _consistency(shapes: list[frozenset[str]]) -> float:
     return math.fsum(len(a & b) / len(a | b) for a, b in pairs if a or b) / len(pairs)
 
 
-def _bleu(details: list[Mapping[str, JSON]]) -> float:
-    counts, totals = (
-        [sum(order) for order in zip(*(each[name] for each in details), strict=True)]
-        for name in ("counts", "totals")
-    )
-    reply, reference = (sum(each[name] for each in details) for name in ("reply_length", "reference_length"))
-    return bleu_of(counts, totals, reply, reference)
+Counts = Mapping[str, Sequence[float]]
 
 
-def _chrf(details: list[Mapping[str, JSON]]) -> float:
-    columns = zip(*(each["orders"] for each in details), strict=True)
-    return chrf_of([[sum(counts) for counts in zip(*order, strict=True)] for order in columns])
+def _bleu(counts: Counts) -> float:
+    matches, totals = ([int(n) for n in counts[name]] for name in ("counts", "totals"))
+    return bleu_of(matches, totals, int(counts["reply_length"][0]), int(counts["reference_length"][0]))
 
 
-def _error_rate(details: list[Mapping[str, JSON]]) -> float | None:
+def _chrf(counts: Counts) -> float:
+    flat = [int(n) for n in counts["orders"]]
+    return chrf_of([flat[at : at + 3] for at in range(0, len(flat), 3)])
+
+
+def _error_rate(counts: Counts) -> float | None:
     """Pooled edits over the pooled length of the references."""
-    length = sum(each["reference_length"] for each in details)
-    return sum(each[name] for each in details for name in EDITS) / length if length else None
+    length = counts["reference_length"][0]
+    return sum(counts[name][0] for name in EDITS) / length if length else None
 
 
+class _Figure(NamedTuple):
+    """A figure's name, the counts that it is made of, and how."""
+
+    name: str
+    names: tuple[str, ...]
+    pool: Callable[[Counts], float | None]
+
+
+_RATE = (*EDITS, "reference_length")
 _FIGURES = {
-    "bleu": ("corpus_bleu", _bleu),
-    "chrf": ("corpus_chrf", _chrf),
-    "wer": ("pooled_wer", _error_rate),
-    "cer": ("pooled_cer", _error_rate),
+    "bleu": _Figure("corpus_bleu", ("counts", "totals", "reply_length", "reference_length"), _bleu),
+    "chrf": _Figure("corpus_chrf", ("orders",), _chrf),
+    "wer": _Figure("pooled_wer", _RATE, _error_rate),
+    "cer": _Figure("pooled_cer", _RATE, _error_rate),
 }

@@ -15,8 +15,9 @@ from assay.reports.compare import compare
 from assay.reports.evidence import Evidence, Interval, Sense, nothing
 from assay.reports.figures import figure
 from assay.reports.load import lags
+from assay.reports.notes import MOST_CUT
 from assay.reports.reading import TIMES, Reading, Side, Tag, read
-from assay.reports.summary import MOST_CUT, MOST_FAILED
+from assay.reports.summary import MOST_FAILED
 from assay.stats.paired import holm
 from assay.stats.proportions import fisher_exact
 from assay.trial import Status

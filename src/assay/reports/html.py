@@ -6,7 +6,7 @@ import base64
 import hashlib
 from importlib.resources import files
 
-from assay.reports import html_sections, html_speed, wording
+from assay.reports import html_configuration, html_sections, html_speed, wording
 from assay.reports.html_elements import Child, Html, joined, tag
 from assay.reports.html_trials import trials_section
 from assay.reports.page import Page
@@ -16,6 +16,7 @@ PARTS = (
     ("headline", "Headline"),
     ("comparison", "Comparison"),
     ("slices", "Slices"),
+    ("further", "Further"),
     ("speed", "Speed"),
     ("cost", "Cost"),
     ("flips", "Flips"),
@@ -39,12 +40,13 @@ def as_html(page: Page) -> str:
         html_sections.headline(page),
         html_sections.comparisons(page),
         html_sections.slices(page),
+        html_sections.further(page),
         html_speed.speed(page),
         html_speed.cost(page),
         html_sections.flips(page),
         html_sections.worst(page),
         trials_section(page),
-        html_sections.configuration(page),
+        html_configuration.configuration(page),
     )
     present = [part for part in sections if part is not None]
     body = tag(

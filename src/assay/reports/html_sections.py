@@ -8,13 +8,14 @@ from itertools import islice
 from msgspec import structs
 
 from assay.reports import charts, wording
+from assay.reports.beside import beside
 from assay.reports.charts import Dot, DotRow, colour
 from assay.reports.compare import Comparison
 from assay.reports.figures import Figure, Percentiles
 from assay.reports.html_elements import Cell, Child, Column, Html, Row, joined, table, tag
 from assay.reports.html_trials import anchor, status_word, title
 from assay.reports.page import Compared, Entry, Page
-from assay.reports.page_words import answer, leaves, verdict
+from assay.reports.page_words import answer, verdict
 from assay.trial import Status
 
 MOST_SCORES = 6
@@ -24,8 +25,6 @@ MOST_DRAWN = 12
 
 MOST_SLICE_TEXTS = 3
 """Beyond so many models a slice shows its dots alone."""
-
-MOST_SETTINGS = 200
 
 
 def head(page: Page) -> Html:
@@ -227,6 +226,22 @@ def slices(page: Page) -> Html | None:
     return tag("section", tag("h2", "Slices"), tag("div", *panels, class_="multiples"), left, id="slices")
 
 
+def further(page: Page) -> Html | None:
+    """What stands beside the headline: a row a figure, a column a model."""
+    told = [dict(beside(entry.summary)) for entry in page.entries]
+    names = list(dict.fromkeys(what for each in told for what in each))
+    if not names:
+        return None
+    columns = [Column("", number=False), *[_of_model(entry) for entry in page.entries]]
+    rows: list[Row] = [[what, *[each.get(what, "-") for each in told]] for what in names]
+    made = table("beside the headline", columns, rows)
+    return tag("section", tag("h2", "Further figures"), made, id="further")
+
+
+def _of_model(entry: Entry) -> Column:
+    return Column(wording.short(wording.model(entry.label), 60), number=False)
+
+
 def _panel(page: Page, key: str, values: Mapping[str, Sequence[tuple[int, Figure]]]) -> Html:
     rows = []
     for value, found in islice(values.items(), MOST_VALUES):
@@ -366,29 +381,3 @@ def worst(page: Page) -> Html:
         "trials that were not right", [Column(h, number=False) for h in heads], rows, filterable=True
     )
     return tag("section", tag("h2", "Worst trials", tag("span", count, class_="quiet")), made, id="worst")
-
-
-def configuration(page: Page) -> Html:
-    """The plan of each run, leaf by leaf; where there are two, what differs first."""
-    parts: list[Child] = []
-    settings = page.comparisons[0].comparison.settings if page.comparisons else ()
-    if len(page.runs) > 1:
-        rows: list[Row] = [[each.where, _setting(each.a), _setting(each.b)] for each in settings]
-        columns = [Column(h, number=False) for h in ("setting", "A", "B")]
-        text = "The settings are the same."
-        parts.append(table("what differs", columns, rows) if rows else tag("p", text))
-    for place, run in enumerate(page.runs):
-        letter = f"{chr(ord('A') + place)}: " if len(page.runs) > 1 else ""
-        plan = leaves(
-            {"task": run.task, "fingerprint": run.fingerprint, "version": run.version, "plan": run.plan}
-        )
-        rows = [[where, tag("code", wording.short(value, 200))] for where, value in plan[:MOST_SETTINGS]]
-        made = table(f"{letter}{run.id}", [Column(h, number=False) for h in ("setting", "value")], rows)
-        parts.append(
-            tag("details", tag("summary", f"{letter}plan of {run.id}"), made, open=len(page.runs) == 1)
-        )
-    return tag("section", tag("h2", "Configuration"), parts, id="configuration")
-
-
-def _setting(value: str | None) -> Html:
-    return tag("code", wording.short(value, 200) if value is not None else "-")

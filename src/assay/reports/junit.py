@@ -11,7 +11,7 @@ from typing import TextIO
 from xml.sax.saxutils import escape, quoteattr
 
 from assay.ports import Run
-from assay.reports.tally import headline_number
+from assay.reports.scored import headline_number
 from assay.trial import Status, Trial
 
 ROOM = 2_000

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from assay.reports import wording
+from assay.reports.beside import beside
 from assay.reports.page import Entry, Page
 from assay.reports.page_words import answer, verdict
 from assay.trial import Status
@@ -27,7 +28,16 @@ def as_markdown(page: Page) -> str:
         lines.append(
             f"- `{run.id}` {escaped(run.task)}, {trials}: {summary.validity.verdict} {escaped(reasons)}"
         )
-    lines += ["", *_models(page), *_slices(page), *_comparisons(page), *_flips(page), *_worst(page), ""]
+    lines += [
+        "",
+        *_models(page),
+        *_slices(page),
+        *_beside(page),
+        *_comparisons(page),
+        *_flips(page),
+        *_worst(page),
+        "",
+    ]
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -80,6 +90,15 @@ def _slices(page: Page) -> list[str]:
         "",
         *grid(["slice", *[escaped(wording.model(label)) for label in labels]], rows),
     ]
+
+
+def _beside(page: Page) -> list[str]:
+    lines = [
+        f"- {escaped(wording.model(entry.label))}, {escaped(what)}: {escaped(told)}"
+        for entry in page.entries
+        for what, told in beside(entry.summary)
+    ]
+    return ["", "### Beside the headline", "", *lines] if lines else []
 
 
 def _comparisons(page: Page) -> list[str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice, zip_longest
 from typing import NamedTuple
 
@@ -15,10 +15,11 @@ from msgspec import Struct
 from assay.ports import Run
 from assay.reports.arms import Arm
 from assay.reports.compare import Comparison, Flip, compare_arms
+from assay.reports.scored import headline_number
 from assay.reports.summary import ModelSummary, Summary, summarise
-from assay.reports.tally import MOST_LABELS, OTHERS, headline_number, subject
+from assay.reports.tally import MOST_LABELS, OTHERS, subject
 from assay.stats.paired import holm
-from assay.trial import CallState, Status, Trial
+from assay.trial import CallState, Label, Status, Trial
 
 MOST_WORST = 50
 MOST_FLIPS = 50
@@ -27,11 +28,14 @@ MOST_COMPARED = 5
 
 
 class Source(Struct, frozen=True):
-    """A run to show: its trials in the order of the record, and how to read one of them again."""
+    """A run to show: its trials in the order of the record, how to read one of them again, and what
+    people said of them.
+    """
 
     run: Run
     trials: Iterable[Trial]
     find: Callable[[str], Trial]
+    labels: Collection[Label] = ()
 
 
 class Times(Struct, frozen=True):
@@ -222,7 +226,7 @@ def _read(source: Source) -> tuple[Summary, dict[str, Gleaned]]:
             gleaned[trial.model].add(trial, place)
             yield trial
 
-    return summarise(passing(), source.run), gleaned
+    return summarise(passing(), source.run, labels=source.labels), gleaned
 
 
 def _comparisons(entries: Sequence[Entry], kept: Sequence[Gleaned]) -> tuple[Compared, ...]:

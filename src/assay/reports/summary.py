@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import Literal
 
@@ -10,6 +10,8 @@ from msgspec import Struct
 
 from assay.errors import StatusSumError
 from assay.ports import Run
+from assay.reports.calibration import calibrate
+from assay.reports.corpus import CorpusFigure
 from assay.reports.figures import (
     CaseSum,
     Figure,
@@ -19,15 +21,15 @@ from assay.reports.figures import (
     figure,
     percentiles,
 )
+from assay.reports.judges import JudgeSummary, JudgeTally
 from assay.reports.load import LoadSummary, lags, load_summary
+from assay.reports.notes import Attempts, Noted, notes
+from assay.reports.repeats import RepeatSummary
 from assay.reports.tally import MOST_LABELS, ModelTally, RoleTally, ScoreTally
-from assay.trial import Status, Trial
+from assay.trial import Label, Status, Trial
 
 MOST_FAILED = 0.02
 """Above this share of failed trials a run's figures are not valid (they tell of the endpoint)."""
-
-MOST_CUT = 0.01
-"""Above this share of answers cut at the token limit the headline carries a warning."""
 
 Verdict = Literal["valid", "partial", "invalid"]
 
@@ -57,19 +59,6 @@ class Bounds(Struct, frozen=True):
     best: float | None
 
 
-class Attempts(Struct, frozen=True):
-    """Calls of all roles that went out, those of them that failed, and replies without a price.
-
-    `replayed_share` of the replies came from the record instead.
-    """
-
-    calls: int
-    failed: int
-    unpriced: int
-    unknown: int
-    replayed_share: float
-
-
 class Speed(Struct, frozen=True):
     """How fast: of the role under test in seconds (`output_rate` in tokens a second), and of trials.
 
@@ -91,7 +80,9 @@ class ModelSummary(Struct, frozen=True):
     `headline` is over all planned trials but skipped, not_applicable and not_run ones, with failed,
     invalid and unscored as 0; `completed_only` leaves those out. `reasons` says more of each status
     (`reasons["failed"]` counts the error classes). `latency`, `speed` and `tokens` are those of the
-    role under test (`role`), `cost_usd` that of all roles, each of which is in `roles`.
+    role under test (`role`), `cost_usd` that of all roles, each of which is in `roles`. `repeats` is
+    None where no case was played twice; `corpus` holds figures of text that belong to the whole set;
+    `judges` says how each judge fared, and how it agrees with people.
     """
 
     model: str
@@ -118,6 +109,9 @@ class ModelSummary(Struct, frozen=True):
     tokens: Tokens
     cost_usd: Decimal
     load: LoadSummary | None
+    repeats: RepeatSummary | None
+    corpus: dict[str, CorpusFigure]
+    judges: dict[str, JudgeSummary]
     notes: tuple[str, ...]
 
 
@@ -145,18 +139,24 @@ class Summary(Struct, frozen=True):
 
 
 def summarise(
-    trials: Iterable[Trial], run: Run, planned: int | None = None, report: str | None = None
+    trials: Iterable[Trial],
+    run: Run,
+    planned: int | None = None,
+    report: str | None = None,
+    labels: Collection[Label] = (),
 ) -> Summary:
     """The figures of a run from its trials, read once; only numbers are kept of each.
+
+    `labels` are what people said of its trials.
 
     `planned` overrides the run's own number of trials; None for a run by duration, whose plan is
     what was issued. What a run that is not completed has no trial for is counted as not_run. Raises
     StatusSumError where the statuses cannot sum to the plan.
     """
-    tallies = {model: ModelTally(run.headline) for model in run.models}
+    tallies = {model: ModelTally(run.headline, labels) for model in run.models}
     for trial in trials:
         if trial.model not in tallies:
-            tallies[trial.model] = ModelTally(run.headline)
+            tallies[trial.model] = ModelTally(run.headline, labels)
         tallies[trial.model].add(trial)
     total = run.planned if planned is None else planned
     shares = _shares(total, len(tallies))
@@ -215,10 +215,10 @@ def _model(model: str, tally: ModelTally, run: Run, share: int | None) -> ModelS
     unfinished = statuses[Status.NOT_RUN] + statuses.get(Status.PLAYED, 0)
     headline = _headline(run.headline, tally)
     slices, left_out = _slices(run.headline, tally)
-    roles = {name: role.summary() for name, role in tally.roles.items()}
-    role = next((name for name, _ in tally.under_test.most_common(1)), None)
+    role, roles = _roles(tally)
     tested = roles[role] if role in roles else RoleTally().summary()
     attempts = _attempts(roles)
+    judges = _judges(run.headline, tally)
     return ModelSummary(
         model=model,
         task=run.task,
@@ -244,8 +244,33 @@ def _model(model: str, tally: ModelTally, run: Run, share: int | None) -> ModelS
         tokens=tested.tokens,
         cost_usd=sum((summary.cost_usd for summary in roles.values()), Decimal(0)),
         load=load_summary(tally, run.plan),
-        notes=_notes(tally, headline, statuses, attempts),
+        repeats=tally.repeats.summary(tally.headline.cases, binary=tally.headline.binary),
+        corpus=tally.corpus.figures(),
+        judges=judges,
+        notes=notes(tally, Noted(run.id, model, headline, statuses, attempts, judges, roles)),
     )
+
+
+def _roles(tally: ModelTally) -> tuple[str | None, dict[str, RoleSummary]]:
+    """The role under test, and every role."""
+    role = next((name for name, _ in tally.under_test.most_common(1)), None)
+    return role, {name: each.summary() for name, each in tally.roles.items()}
+
+
+def _judges(headline: str, tally: ModelTally) -> dict[str, JudgeSummary]:
+    """Each judge with the calibrations of its scores; labels of other scores stand under their own name."""
+    labelled = tally.labelled.found
+    cases = {headline: tally.completed.cases} | {name: score.cases for name, score in tally.scores.items()}
+    found = {}
+    for name in dict.fromkeys((*tally.judges, *labelled)):
+        if name not in tally.judges and any(name.startswith(f"{judge}_") for judge in tally.judges):
+            continue
+        judge = tally.judges.get(name) or JudgeTally()
+        own = [each for each in labelled if each == name or each.startswith(f"{name}_")]
+        found[name] = judge.summary(
+            {each: calibrate(labelled[each], cases[each], judge.scales.get(each)) for each in own}
+        )
+    return found
 
 
 def _attempts(roles: dict[str, RoleSummary]) -> Attempts:
@@ -319,34 +344,6 @@ def _slices(name: str, tally: ModelTally) -> tuple[tuple[Slice, ...], tuple[str,
         for value, cases in sorted(values.items())
     )
     return slices, tuple(sorted(groups.keys() - kept.keys()))
-
-
-def _notes(
-    tally: ModelTally, headline: Figure, statuses: dict[str, int], attempts: Attempts
-) -> tuple[str, ...]:
-    """What a reader must know beside the figures."""
-    notes = []
-    if waiting := statuses.get(Status.PLAYED, 0):
-        notes.append(f"{waiting} trials wait for their scores")
-    if not_run := statuses[Status.NOT_RUN]:
-        notes.append(f"partial: {not_run} of {sum(statuses.values())} trials were not run")
-    if headline.value is not None and not tally.headline.unit:
-        notes.append("the headline leaves [0, 1]: it is conditional on being scored, failures are not in it")
-    if tally.numberless:
-        notes.append(f"{tally.numberless} headline scores are not numbers and are not in it")
-    cut, answers = tally.finishes["length"], sum(tally.finishes.values())
-    if answers and cut / answers > MOST_CUT:
-        notes.append(f"{cut} of {answers} answers were cut at the token limit")
-    if refused := tally.finishes["refusal"]:
-        notes.append(f"{refused} of {answers} answers are refusals")
-    if attempts.replayed_share:
-        share = f"{attempts.replayed_share:.0%} of the replies came from the record"
-        notes.append(f"{share}: timing and spend leave them out")
-    if attempts.unknown:
-        notes.append(f"{attempts.unknown} calls were in flight at a kill and may have been billed")
-    if attempts.unpriced:
-        notes.append(f"{attempts.unpriced} replies have no known price and are not in the cost")
-    return tuple(notes)
 
 
 def _validity(models: Iterable[ModelSummary], run: Run) -> Validity:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from array import array
 from collections import Counter
+from collections.abc import Collection
 from decimal import Decimal
 
+from assay.reports.calibration import LabelTallies
+from assay.reports.corpus import CorpusTally
 from assay.reports.figures import CaseSum, RoleSummary, Tokens, percentiles
-from assay.trial import Call, CallState, Score, Status, Trial
+from assay.reports.judges import JUDGES, JudgeTally
+from assay.reports.repeats import RepeatTally
+from assay.reports.scored import finite, headline_number
+from assay.trial import Call, CallState, Label, Score, Status, Trial
 
 MOST_LABELS = 50
 """Labels, reasons and tag values beyond so many are counted together."""
@@ -154,8 +159,12 @@ _ENDED_BADLY = frozenset({Status.FAILED, Status.INVALID, Status.UNSCORED})
 class ModelTally:
     """Everything kept of one model's trials. Quality and timing are those of the window."""
 
-    def __init__(self, headline: str) -> None:
+    def __init__(self, headline: str, labels: Collection[Label] = ()) -> None:
         self._headline = headline
+        self.corpus = CorpusTally()
+        self.judges: dict[str, JudgeTally] = {}
+        self.labelled = LabelTallies(labels)
+        self.repeats = RepeatTally(headline)
         self.statuses: Counter[str] = Counter()
         self.window_statuses: Counter[str] = Counter()
         self.reasons: dict[str, Counter[str]] = {}
@@ -203,11 +212,23 @@ class ModelTally:
                 if score.name not in self.scores:
                     self.scores[score.name] = ScoreTally()
                 self.scores[score.name].add(trial.case.id, score)
+            if score.details is not None:
+                self._details(trial, score)
+            if self.labelled:
+                self.labelled.add(trial.key, trial.case.id, score)
+        self.repeats.add(trial)
         if trial.status is Status.SCORED:
             self._scored(trial)
         elif trial.status in _ENDED_BADLY and trial.detail != "not_applicable":
             self.lost[trial.case.id] = self.lost.get(trial.case.id, 0) + 1
             self._count(trial, 0.0)
+
+    def _details(self, trial: Trial, score: Score) -> None:
+        self.corpus.add(trial, score)
+        if score.name in JUDGES:
+            if score.name not in self.judges:
+                self.judges[score.name] = JudgeTally()
+            self.judges[score.name].add(trial, score)
 
     def _scored(self, trial: Trial) -> None:
         number = headline_number(trial, self._headline)
@@ -222,17 +243,6 @@ class ModelTally:
         self.headline.add_number(trial.case.id, number)
         if trial.case.tags:
             self.tags.setdefault(trial.case.id, trial.case.tags)
-
-
-def finite(score: Score) -> float | None:
-    """The score's number; None for labels, unscored ones and what is no finite number."""
-    number = score.number
-    return number if number is not None and math.isfinite(number) else None
-
-
-def headline_number(trial: Trial, headline: str) -> float | None:
-    """The number of a trial's headline score, None where it has none."""
-    return next((finite(score) for score in trial.scores if score.name == headline), None)
 
 
 def subject(trial: Trial) -> str | None:

@@ -30,7 +30,7 @@ from assay.store.encoding import (
 )
 from assay.store.heartbeat import SIGNS, alive
 from assay.store.schema import connect
-from assay.trial import Call, Score, Status, Trial
+from assay.trial import Call, Label, Score, Status, Trial
 
 PAGE = 32
 """Trials read in one transaction: a slow listener never holds the write-ahead log back."""
@@ -192,6 +192,16 @@ class Reader:
                     unpriced += calls
         total = sum(counts.values())
         return Spent(total, counts["failed"], counts[None], unpriced, tokens_in, tokens_out, cost)
+
+    def labels(self, run: int) -> list[Label]:
+        """Of each rater, trial and score the newest label, in the order of their writing."""
+        query = "SELECT trial, name, value, rater, note, wall FROM labels WHERE run = ? ORDER BY id"
+        newest: dict[tuple[str, str, str], Label] = {}
+        with self._reading() as connection:
+            for trial, name, value, rater, note, wall in connection.execute(query, (run,)):
+                newest.pop((trial, name, rater), None)
+                newest[trial, name, rater] = Label(trial, name, float(value), rater, note, wall)
+        return list(newest.values())
 
     def unpriced(self, run: int) -> list[Call]:
         """The live calls of a run whose cost is not known, in flight at a kill or without a usage."""

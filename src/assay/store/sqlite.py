@@ -26,7 +26,7 @@ from assay.store.removal import delete
 from assay.store.schema import migrations, prepare
 from assay.store.seen import Seen
 from assay.store.writer import Recorder, Writer
-from assay.trial import Call, CallState, Score, Status, Trial
+from assay.trial import Call, CallState, Label, Score, Status, Trial
 
 SESSION_BITS = 40
 ROOM = 500_000
@@ -237,6 +237,25 @@ class SqliteStore:
         rows = self._score_rows(number, key, scores)
         await writer.write(number, [("scores", rows), ("statuses", [(status.value, detail, key, number)])])
         self._remember(run, key)
+
+    async def add_labels(self, run: str, labels: Sequence[Label]) -> None:
+        """Writes what people said of a run's trials; returns once it is on the disk."""
+        number = self._number(run)
+        rows = [
+            (number, each.trial, each.name, each.value, each.rater, each.note, each.wall) for each in labels
+        ]
+        insert = (
+            "INSERT INTO labels (run, trial, name, value, rater, note, wall) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        )
+
+        def act(connection: sqlite3.Connection) -> None:
+            connection.executemany(insert, rows)
+
+        await (await self._writing()).do(act, durable=True)
+
+    def labels(self, run: str) -> list[Label]:
+        """What people said of a run's trials: of each rater, trial and score the newest, oldest first."""
+        return self._reader.labels(self._number(run))
 
     def runs(self) -> Iterator[Run]:
         """All runs, newest first. One that is marked as running while nobody writes it is interrupted."""
