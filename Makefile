@@ -3,13 +3,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench lock docs clean
+HF := .cache/venv-hf
+
+.PHONY: demo test test-hf check bench lock docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/assay demo
 
 test: $(VENV)/installed-dev
 	$(BIN)/pytest -n 2
+
+# Local weights: in an environment of their own, since torch is large. By pip, which takes a CPU build of
+# this torch where there is one at hand.
+test-hf: $(HF)/installed
+	$(HF)/bin/python -m pytest tests/huggingface
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check
@@ -40,6 +47,13 @@ $(VENV)/installed: requirements.lock pyproject.toml | $(BIN)/uv
 
 $(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	touch $@
+
+$(HF)/installed: Makefile pyproject.toml
+	$(PYTHON) -m venv $(HF)
+	$(HF)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(HF)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 transformers==5.23.0 \
+	    peft==0.21.2 tokenizers==0.23.3 datasets==5.2.0 jinja2 pytest pytest-asyncio pytest-timeout --editable .
 	touch $@
 
 $(BIN)/uv:

@@ -49,8 +49,17 @@ class Scripted:
         format: ResponseFormat = "text",
         schema: JSON = None,
         sampling: Sampling | None = None,
+        continuation: str | None = None,
     ) -> Reply:
-        del messages, tools, tool_choice, format, schema, sampling  # it answers whatever it is asked
+        del (
+            messages,
+            tools,
+            tool_choice,
+            format,
+            schema,
+            sampling,
+            continuation,
+        )  # it answers whatever it is asked
         self.asked += 1
         return self.replies[self.asked - 1]
 

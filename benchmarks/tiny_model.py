@@ -15,7 +15,7 @@ from pathlib import Path
 
 import gguf  # type: ignore[import-not-found]  # lives in an environment of its own, see above
 import numpy as np
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # type: ignore[import-not-found]  # as above
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 VOCABULARY, WIDTH, LAYERS, HEADS, INNER, CONTEXT = 4096, 128, 2, 4, 352, 4096
 SPECIAL = ["<s>", "</s>", "<unk>", "<|user|>", "<|assistant|>", "<|system|>"]

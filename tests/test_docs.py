@@ -25,7 +25,7 @@ from assay.cli.simulate import SETTINGS
 from assay.errors import ErrorClass
 from assay.exchanges.conversation import settings as conversation
 from assay.exchanges.conversation.scenario import Scenario
-from assay.loading import cases, exchanges, models, tasks
+from assay.loading import cases, catalogue, exchanges, models, tasks
 from assay.message import Finish, Sampling
 from assay.scorers import SCORERS, alignment, completion, rubric
 from assay.scorers.state import UNFINISHED, Entry, Expected, Records
@@ -47,6 +47,10 @@ FORMS = {
     ("scorers.md", "Items"): completion.Item,
     ("plans.md", "plan.yaml"): plan.Plan,
     ("plans.md", "Model"): plan.ModelChoice,
+    ("models.md", "An entry"): catalogue.Entry,
+    ("models.md", "An endpoint"): plan.EndpointChoice,
+    ("models.md", "A price"): plan.PriceChoice,
+    ("models.md", "Weights"): plan.Weights,
     ("plans.md", "Sampling"): Sampling,
     ("plans.md", "closed"): schedule.Closed,
     ("plans.md", "constant"): schedule.Constant,
@@ -61,6 +65,7 @@ FORMS = {
     ("tasks.md", "Response"): tasks.Response,
     ("tasks.md", "Columns"): cases.Columns,
     ("tasks.md", "Column"): cases.Column,
+    ("tasks.md", "single"): exchanges._SingleSettings,
     ("tasks.md", "tool_loop"): exchanges._ToolLoopSettings,
     ("tasks.md", "conversation"): conversation.Settings,
     ("tasks.md", "Prompts"): conversation.Prompts,
@@ -268,7 +273,8 @@ def command_lines() -> Iterator[tuple[str, list[str]]]:
 def parsed(words: list[str]) -> None:
     """Parses a command as click would. Raises UsageError for an unknown verb or option."""
     command: click.Command = cli
-    context, name = click.Context(cli, info_name="assay"), "assay"
+    # with its settings: a command keeps the help option of the first context that it meets
+    context, name = click.Context(cli, info_name="assay", **cli.context_settings), "assay"
     while isinstance(command, click.Group):
         name, *words = words
         found = command.get_command(context, name)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct, structs, to_builtins
 
-from assay.keys import JSON, digest
+from assay.keys import JSON, digest, plain_text
 from assay.message import Message, ToolSpec
 
 
@@ -35,6 +35,14 @@ class Case(Struct, frozen=True, omit_defaults=True):
         if isinstance(self.input, str):
             return self.input
         return "\n".join(message.text for message in self.input)
+
+    @property
+    def target_text(self) -> str | None:
+        """The target as a reply would say it: of several accepted ones the first, other values as JSON."""
+        target = self.target
+        if isinstance(target, dict) and list(target) == ["any_of"] and isinstance(target["any_of"], list):
+            target = target["any_of"][0] if target["any_of"] else None
+        return target if target is None or isinstance(target, str) else plain_text(target)
 
 
 def case_id(case: Case, occurrence: int = 0) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import random
 from typing import Any, TypeAlias
@@ -12,6 +13,11 @@ JSON: TypeAlias = Any
 
 SEED_MASK = (1 << 53) - 1
 """Seeds are below 2^53, so that every provider and JSON reader keeps them exact."""
+
+
+def plain_text(value: JSON) -> str:
+    """A JSON value as people and models read it, keys sorted."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def canonical(value: JSON) -> bytes:

@@ -84,7 +84,10 @@ class Sampling(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
 
 
 class Request(Struct, frozen=True, omit_defaults=True):
-    """What a model is asked. `case` names the case and never goes on the wire."""
+    """What a model is asked. `case` names the case and never goes on the wire.
+
+    With `continuation` no reply is wanted but the log-probabilities of that text as the reply.
+    """
 
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...] = ()
@@ -94,6 +97,7 @@ class Request(Struct, frozen=True, omit_defaults=True):
     sampling: Sampling = Sampling()
     stream: bool = False
     case: str | None = None
+    continuation: str | None = None
 
 
 class Usage(Struct, frozen=True, omit_defaults=True):
@@ -199,7 +203,10 @@ class Instants(Struct, frozen=True, omit_defaults=True):
 
 
 class Reply(Struct, frozen=True, omit_defaults=True):
-    """A model's whole answer to one request; `call` is the id of the call that brought it."""
+    """A model's whole answer to one request; `call` is the id of the call that brought it.
+
+    `logprobs` are the natural logarithms of the probabilities of a continuation's tokens.
+    """
 
     text: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
@@ -212,6 +219,7 @@ class Reply(Struct, frozen=True, omit_defaults=True):
     instants: Instants = Instants()
     arrivals: Arrivals = field(default_factory=Arrivals)
     call: str | None = None
+    logprobs: tuple[float, ...] = ()
 
     @property
     def message(self) -> Message:

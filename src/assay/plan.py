@@ -28,19 +28,63 @@ RECORD_VERSION = 1
 """Enters every play key: a change of what a record means makes all older ones misses."""
 
 
+class PriceChoice(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A model's own price: dollars for a million tokens of input, of output, and of the cached part
+    of the input (without it that of the input). `max_output` is the most tokens of one reply.
+    """
+
+    input: Decimal
+    output: Decimal
+    cached: Decimal | None = None
+    max_output: int | None = None
+
+
+class Weights(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How local weights are loaded: torch's names of a device and a number type (without them a GPU
+    where there is one, and the type of the file); at most `batch` requests are answered together.
+    """
+
+    device: str | None = None
+    dtype: Literal["float32", "bfloat16", "float16"] | None = None
+    batch: int = 16
+
+
 class ModelChoice(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A model as a plan names it: `provider/name`, and what is particular to it.
 
-    `base_url` is where its server answers instead of the provider's own; no key of the provider
-    goes there, only the one in the variable that `key_variable` names. `num_ctx` is Ollama's
-    context in tokens; `limits` are the model's own.
+    `model` is the `provider/name` that is asked, where `name` is only what figures are shown under;
+    `endpoint` the named one where it answers. `base_url` is where its server answers instead of the
+    provider's own; no key of the provider goes there, only the one in the variable that
+    `key_variable` names. `num_ctx` is Ollama's context in tokens; `adapter` and `weights` are for
+    local weights; `limits` are the model's own.
     """
 
     name: str
+    model: str | None = None
+    endpoint: str | None = None
     base_url: str | None = None
     key_variable: str | None = None
+    headers: dict[str, str] = {}
     sampling: Sampling = Sampling()
     num_ctx: int | None = None
+    adapter: str | None = None
+    weights: Weights = Weights()
+    limits: Limits = Limits()
+    price: PriceChoice | None = None
+
+    @property
+    def asked(self) -> str:
+        """The `provider/name` that is asked; a bare one is OpenAI's."""
+        name = self.name if self.model is None else self.model
+        return name if "/" in name or name.startswith("python:") else f"openai/{name}"
+
+
+class EndpointChoice(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A named address: what all models there have in common."""
+
+    base_url: str
+    key_variable: str | None = None
+    headers: dict[str, str] = {}
     limits: Limits = Limits()
 
 
@@ -70,6 +114,7 @@ class Plan(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, 
     `task` is a built-in name or the path of a task.yaml; `data` a file of cases or scenarios.
     `models` fill the seat under test, one after another; `cast` fills the other seats by role.
     `exchange` overrides settings of the task's exchange; `scorers` replaces its scorers.
+    `models_file` is the models.yaml that names are looked up in; `endpoints` are the plan's own.
     `offset` cases are passed over and `limit` taken. `requests` bounds the number of trials;
     `window` makes it a run by duration instead. `limits` hold for each endpoint.
     `retry_failed` plays trials again that the record holds as failed, as a further attempt.
@@ -78,6 +123,8 @@ class Plan(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, 
 
     task: str
     models: tuple[ModelChoice, ...]
+    models_file: str | None = None
+    endpoints: dict[str, EndpointChoice] = {}
     data: str | None = None
     split: str = "test"
     offset: int = 0

@@ -31,6 +31,8 @@ class Capabilities(Struct, frozen=True):
     json_object: bool = True
     json_schema: bool = True
     seed: bool = True
+    likelihood: bool = False
+    """Whether it tells the log-probabilities of a text that it is given as the reply."""
     timed: bool = True
     """False for a model that is no live endpoint (recorded answers): its instants say nothing and
     its replies cost nothing."""
@@ -70,6 +72,7 @@ class Seat(Protocol):
         format: ResponseFormat = "text",
         schema: JSON = None,
         sampling: Sampling | None = None,
+        continuation: str | None = None,
     ) -> Reply:
         """The reply, with the id of the call that brought it.
 

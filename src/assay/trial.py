@@ -100,13 +100,15 @@ class EventKind(StrEnum):
     TOOL_RESULT = "tool_result"
     DISCARDED = "discarded"
     EFFECT = "effect"
+    LIKELIHOOD = "likelihood"
 
 
 class Event(Struct, frozen=True, omit_defaults=True):
     """One thing that happened in a play: who, what, and the call it came from.
 
     `delivered` is False for a line that was made (and paid) but never reached the other side.
-    `data` holds what the kind needs: a tool result's value, a write journal, an effect's outcome.
+    `data` holds what the kind needs: a tool result's value, a write journal, an effect's outcome,
+    `{of, logprobs}` of a likelihood (or `missing`, why there is none).
     """
 
     kind: EventKind

@@ -24,7 +24,7 @@ def server():
 def test_the_list_says_which_keys_are_set_and_never_shows_one(assay, monkeypatch):
     monkeypatch.setenv("GROQ_API_KEY", "gsk-secret")
     typed = assay("models", "list", "--json")
-    found = {each["provider"]: each for each in typed.json}
+    found = {each["provider"]: each for each in typed.json["providers"]}
     assert (found["groq"]["key_set"], found["openai"]["key_set"]) == (True, False)
     assert found["openai"]["needs_key"]
     out = assay("models", "list").out
@@ -34,7 +34,7 @@ def test_the_list_says_which_keys_are_set_and_never_shows_one(assay, monkeypatch
 
 def test_a_key_in_the_env_file_counts(assay):
     assay.write(".env", "OPENAI_API_KEY=sk-from-file\n")
-    found = {each["provider"]: each for each in assay("models", "list", "--json").json}
+    found = {each["provider"]: each for each in assay("models", "list", "--json").json["providers"]}
     assert found["openai"]["key_set"]
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from assay.crew.share import crew_size, share_of
-from assay.plan import ModelChoice, Plan
+from assay.plan import EndpointChoice, ModelChoice, Plan
 from assay.schedule import Closed, Constant
 from assay.seat.limits import Limits
 
@@ -28,6 +28,7 @@ def test_the_parts_of_slots_and_limits_sum_to_the_whole_and_none_is_empty(slots,
         limits=limits,
         models=(ModelChoice("emulated/skill-1", limits=limits),),
         cast={"judge": ModelChoice("emulated/judge", limits=limits)},
+        endpoints={"lab": EndpointChoice("http://127.0.0.1:9/v1", limits=limits)},
     )
     size = crew_size(plan)
     shares = [share_of(plan, n, size) for n in range(size)]
@@ -35,7 +36,11 @@ def test_the_parts_of_slots_and_limits_sum_to_the_whole_and_none_is_empty(slots,
     assert sum(share.schedule.slots for share in shares) == slots
     assert min(share.schedule.slots for share in shares) > 0
     every = [[s.limits for s in shares], [s.models[0].limits for s in shares]]
-    for parts in [*every, [s.cast["judge"].limits for s in shares]]:
+    for parts in [
+        *every,
+        [s.cast["judge"].limits for s in shares],
+        [s.endpoints["lab"].limits for s in shares],
+    ]:
         if calls is not None:
             assert sum(part.concurrency for part in parts) == calls
             assert min(part.concurrency for part in parts) > 0

@@ -45,7 +45,15 @@ class Persona:
         self.asked: list[Asked] = []
 
     async def ask(
-        self, messages, *, tools=(), tool_choice=None, format="text", schema=None, sampling=None
+        self,
+        messages,
+        *,
+        tools=(),
+        tool_choice=None,
+        format="text",
+        schema=None,
+        sampling=None,
+        continuation=None,
     ) -> Reply:
         asked = Asked("m", tuple(messages), tuple(tools), tool_choice, format, schema, self.seed)
         self.asked.append(asked)
@@ -63,7 +71,15 @@ class Says:
         self.capabilities = capabilities or Capabilities(json_schema=False, tools=False)
 
     async def ask(
-        self, messages, *, tools=(), tool_choice=None, format="text", schema=None, sampling=None
+        self,
+        messages,
+        *,
+        tools=(),
+        tool_choice=None,
+        format="text",
+        schema=None,
+        sampling=None,
+        continuation=None,
     ) -> Reply:
         self.asked.append((list(messages), tuple(tools), format))
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]

@@ -47,7 +47,15 @@ class Agent:
         self.asked: list[list[Message]] = []
 
     async def ask(
-        self, messages, *, tools=(), tool_choice=None, format="text", schema=None, sampling=None
+        self,
+        messages,
+        *,
+        tools=(),
+        tool_choice=None,
+        format="text",
+        schema=None,
+        sampling=None,
+        continuation=None,
     ) -> Reply:
         self.asked.append(list(messages))
         return Reply("Слушаю.")

@@ -6,7 +6,7 @@ import pytest
 from assay.case import Case
 from assay.errors import UsageError
 from assay.loading.environment import Environment, read_environment
-from assay.loading.models import ModelShelf, check, qualified, recorded_answers
+from assay.loading.models import ModelShelf, check, recorded_answers
 from assay.plan import ModelChoice
 
 CASES = [Case(id="1", name="a", input="What?"), Case(id="2", name="b", input="Who?")]
@@ -30,8 +30,8 @@ def problem(make, name, environment=None, **choice):
 
 
 def test_a_bare_name_is_openais():
-    assert qualified("gpt-4o-mini") == "openai/gpt-4o-mini"
-    assert qualified("ollama/llama3.2:1b") == "ollama/llama3.2:1b"
+    assert ModelChoice("gpt-4o-mini").asked == "openai/gpt-4o-mini"
+    assert ModelChoice("ollama/llama3.2:1b").asked == "ollama/llama3.2:1b"
 
 
 def test_an_unknown_provider_names_the_near_one(make):
@@ -88,7 +88,7 @@ def test_recorded_answers_without_the_field_or_a_match_are_refused(tmp_path):
 async def test_a_server_that_is_down_is_one_clear_error(make):
     model = make("vllm/x", base_url="http://127.0.0.1:9/v1")
     with pytest.raises(UsageError, match="cannot be reached"):
-        await check(model, "vllm")
+        await check(model, model.name)
 
 
 def test_variables_win_over_the_env_file(tmp_path, monkeypatch):

@@ -85,4 +85,4 @@ async def test_another_context_is_another_play_and_none_keeps_the_key(make):
 async def test_a_server_that_is_down_is_one_clear_error(make, name):
     model = make(name, base_url="http://127.0.0.1:9")
     with pytest.raises(UsageError, match="cannot be reached"):
-        await check(model, name.partition("/")[0])
+        await check(model, name)

@@ -43,6 +43,7 @@ class FakeSeat:
         format: ResponseFormat = "text",
         schema: JSON = None,
         sampling: Sampling | None = None,
+        continuation: str | None = None,
     ) -> Reply:
         self.asked.append(
             {"messages": tuple(messages), "format": format, "schema": schema, "sampling": sampling}

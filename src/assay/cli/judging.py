@@ -44,7 +44,6 @@ class Judged(Struct, frozen=True):
 def judged(record: SqliteStore, a: Arm, b: Arm, asked: Asked, store: str, *, quiet: bool) -> Judged:
     """Has the judge compare the arms' answers; what was recorded of the same pairs is not asked again."""
     from assay.cli.playing import play
-    from assay.loading.models import qualified
     from assay.loading.pairs import write_pairs
     from assay.ports import Where
     from assay.reports.preference import preference
@@ -68,8 +67,7 @@ def judged(record: SqliteStore, a: Arm, b: Arm, asked: Asked, store: str, *, qui
         click.echo(f"{pairs.count} pairs in {pairs.path}{alone}", err=True)
     watchers: list[Watcher] = [] if quiet else [PlainProgress(sys.stderr)]
     result, _ = play(plan, store=store, shown=False, watchers=watchers)
-    name = qualified(asked.judge.name)
-    found = preference(record.trials(Where(run=result.run.id)), name, (a.model, b.model))
+    found = preference(record.trials(Where(run=result.run.id)), result.run.models[0], (a.model, b.model))
     return Judged(result.run.id, found, pairs.left_out)
 
 

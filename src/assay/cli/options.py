@@ -60,6 +60,7 @@ def task_options(function: F) -> F:
         click.option("--models", "model_list", metavar="M,N", help="Several models, by commas."),
         click.option("--base-url", metavar="URL", help="Where the models' server answers (ends in /v1)."),
         click.option("--key-variable", metavar="NAME", help="The variable with the key for --base-url."),
+        click.option("--models-file", metavar="FILE", help="Names of models.  [default: models.yaml]"),
         click.option("--cast", "casts", multiple=True, metavar="ROLE=M", help="The model in another seat."),
         click.option("--judge-model", metavar="M", help="The model in the judge's seat."),
         click.option(
@@ -100,20 +101,16 @@ def model_choice(name: str, given: dict[str, JSON]) -> ModelChoice:
     return ModelChoice(name, base_url=given["base_url"], key_variable=given["key_variable"])
 
 
+DIRECT = (
+    *("models_file", "data", "split", "limit", "repeats", "seed", "cache", "replay", "max_failed"),
+    "workers",
+)
+"""Flags that fill the plan's field of the same name."""
+
+
 def flags_over(plan: Plan, given: dict[str, JSON]) -> Plan:
     """The plan with every flag that was given; the rest stays."""
-    direct = ("data", "split", "limit", "repeats", "seed", "cache", "replay", "max_failed", "workers")
-    changes: dict[str, JSON] = {name: given[name] for name in direct if given[name] is not None}
-    if models := model_choices(given):
-        changes["models"] = models
-    elif given["base_url"] is not None:
-        addressed = (structs.replace(m, base_url=given["base_url"]) for m in plan.models)
-        changes["models"] = tuple(addressed)
-    cast = dict(_pair(text, "--cast", "client=emulated/client") for text in given["casts"])
-    if given["judge_model"] is not None:
-        cast["judge"] = given["judge_model"]
-    if cast:
-        changes["cast"] = {**plan.cast, **{role: model_choice(name, given) for role, name in cast.items()}}
+    changes: dict[str, JSON] = {name: given[name] for name in DIRECT if given[name] is not None}
     if given["slices"]:
         changes["slice"] = dict(_pair(text, "--slice", "difficulty=hard") for text in given["slices"])
     if given["scorers"]:
@@ -126,10 +123,29 @@ def flags_over(plan: Plan, given: dict[str, JSON]) -> Plan:
     )
     if given["budget"] is not None:
         changes["budget"] = _dollars(given["budget"])
+    plan = structs.replace(plan, **changes, cast=_cast(plan, given), models=_models(plan, given))
     sampling = Sampling(temperature=given["temperature"], max_tokens=given["max_tokens"])
-    changes["sampling"] = sampling.over(plan.sampling)
-    plan = structs.replace(plan, **changes)
+    sampled = tuple(structs.replace(each, sampling=sampling.over(each.sampling)) for each in plan.models)
+    plan = structs.replace(plan, models=sampled, sampling=sampling.over(plan.sampling))
     return _scheduled(plan, given["concurrency"], given["rate"])
+
+
+def _models(plan: Plan, given: dict[str, JSON]) -> tuple[ModelChoice, ...]:
+    """The models that flags name, else the plan's own, at the address that flags name."""
+    if models := model_choices(given):
+        return models
+    if given["base_url"] is None:
+        return plan.models
+    # the key of another address must not go to this one
+    there = {"base_url": given["base_url"], "key_variable": given["key_variable"], "headers": {}}
+    return tuple(structs.replace(model, **there) for model in plan.models)
+
+
+def _cast(plan: Plan, given: dict[str, JSON]) -> dict[str, ModelChoice]:
+    cast = dict(_pair(text, "--cast", "client=emulated/client") for text in given["casts"])
+    if given["judge_model"] is not None:
+        cast["judge"] = given["judge_model"]
+    return {**plan.cast, **{role: model_choice(name, given) for role, name in cast.items()}}
 
 
 def _scheduled(plan: Plan, slots: int | None, rate: float | None) -> Plan:

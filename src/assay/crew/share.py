@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import fields
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from msgspec import structs
 
 from assay.crew.messages import Play
 from assay.keys import JSON
-from assay.plan import Bound, ModelChoice, Plan, Planned
+from assay.plan import Bound, EndpointChoice, ModelChoice, Plan, Planned
 from assay.ports import Stop, Store, Watcher
 from assay.seat.limits import Limits
 from assay.seat.table import TrialTable
 from assay.trial import Phase, Status
 
+T = TypeVar("T", ModelChoice, EndpointChoice)
+
 
 def crew_size(plan: Plan) -> int:
     """How many workers the plan has work for: each needs a slot, and a call in flight of every limit."""
-    limits = (plan.limits, *(choice.limits for choice in (*plan.models, *plan.cast.values())))
+    limited: tuple[ModelChoice | EndpointChoice, ...]
+    limited = (*plan.models, *plan.cast.values(), *plan.endpoints.values())
+    limits = (plan.limits, *(each.limits for each in limited))
     most = [plan.schedule.slots, *(each.concurrency for each in limits if each.concurrency is not None)]
     return max(1, min(plan.workers, *most))
 
@@ -39,13 +43,14 @@ def share_of(plan: Plan, worker: int, workers: int) -> Plan:
             concurrency=None if calls is None else part(calls),
         )
 
-    def choice(whole: ModelChoice) -> ModelChoice:
+    def choice(whole: T) -> T:
         return structs.replace(whole, limits=limits(whole.limits))
 
     return structs.replace(
         plan,
         schedule=structs.replace(plan.schedule, slots=part(plan.schedule.slots)),
         limits=limits(plan.limits),
+        endpoints={name: choice(endpoint) for name, endpoint in plan.endpoints.items()},
         models=tuple(choice(model) for model in plan.models),
         cast={role: choice(model) for role, model in plan.cast.items()},
     )

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
-from msgspec import structs
+from msgspec import structs, to_builtins
 
 from assay import __version__
 from assay.emulator.choice import Choice, mix_of
@@ -19,20 +19,24 @@ from assay.emulator.ledger import Ledger
 from assay.emulator.pace import Timing
 from assay.emulator.server import Emulator
 from assay.errors import UsageError
+from assay.keys import JSON, digest
 from assay.loading import files
 from assay.loading.cases import CaseFile, Cases
+from assay.loading.catalogue import resolved
 from assay.loading.environment import Environment
 from assay.loading.exchanges import build_exchange, guarded_fetch
-from assay.loading.models import ModelShelf, check, qualified
+from assay.loading.models import ModelShelf, check
 from assay.loading.plans import check_plan, plan_json
 from assay.loading.scenarios import ScenarioFile
 from assay.loading.scorers import build_scorers
 from assay.loading.tasks import LoadedTask, TaskFolder, find_task, fingerprint, slice_filter
 from assay.message import Request, Sampling
+from assay.models.huggingface import HuggingFaceModel
 from assay.plan import Bound, ModelChoice, Plan, Scored
 from assay.ports import Fetch, Model, Run
-from assay.prices import PriceTable
+from assay.prices import Price, PriceTable
 from assay.schedule import Closed, Poisson
+from assay.scorers.perplexity import Perplexity
 from assay.seat.budget import Budget
 from assay.seat.endpoint import Endpoint
 from assay.seat.lane import Lane
@@ -54,6 +58,9 @@ def load_task(
 ) -> tuple[LoadedTask, TaskFolder]:
     """The plan's task with its cases, exchange and scorers; `fetch` is what webhooks go through."""
     folder = find_task(plan.task)
+    scorers = build_scorers(folder.form.scorers if plan.scorers is None else plan.scorers, folder)
+    if folder.exchange()[0] == "single" and any(isinstance(each, Perplexity) for each in scorers):
+        plan = structs.replace(plan, exchange={"likelihood": True, **plan.exchange})
     exchange, world = build_exchange(folder, plan, environment, fetch or guarded_fetch(environment))
     path = folder.case_path(plan.data, plan.split)
     cases = open_cases(plan, folder, path, world)
@@ -62,7 +69,6 @@ def load_task(
         raise UsageError(
             f"{path}: no cases" + (f" with {slices}" if slices else ""), fix="check the file and --slice"
         )
-    scorers = build_scorers(folder.form.scorers if plan.scorers is None else plan.scorers, folder)
     headline = plan.headline or folder.form.headline
     if headline is None or (plan.scorers is not None and headline not in {s.name for s in scorers}):
         headline = scorers[0].name
@@ -104,6 +110,7 @@ async def bound(
     `emulated_at` is where an emulator of this plan answers already.
     """
     check_plan(plan)
+    plan = resolved(plan)
     async with AsyncExitStack() as stack:
         fetch = guarded_fetch(environment)
         stack.push_async_callback(fetch.close)
@@ -112,7 +119,7 @@ async def bound(
             emulated_at = (await stack.enter_async_context(emulator(plan, task))).url
         shelf = ModelShelf(environment, stack, plan.timeouts, emulated_at)
         binder = _Binder(plan, task, folder.form.sampling, shelf)
-        places = {qualified(model.name): binder.seats(model) for model in plan.models}
+        places = {model.name: binder.seats(model) for model in plan.models}
         scorers = tuple(Scored(scorer, binder.judges(scorer.seats)) for scorer in task.scorers)
         if checked and plan.replay != "strict":
             await binder.check()
@@ -139,7 +146,7 @@ async def bound(
 @asynccontextmanager
 async def bound_to_score(plan: Plan, run: Run, environment: Environment) -> AsyncIterator[Bound]:
     """A stored run bound for its scorers alone: no candidate is made, so that none can be called."""
-    plan = structs.replace(plan, models=())
+    plan = resolved(structs.replace(plan, models=()))
     async with AsyncExitStack() as stack:
         fetch = guarded_fetch(environment)
         stack.push_async_callback(fetch.close)
@@ -181,7 +188,7 @@ def _run(plan: Plan, task: LoadedTask, models: tuple[str, ...], run_id: str | No
 def _embeds(plan: Plan) -> bool:
     """Whether a model of the plan is emulated here rather than at an address of its own."""
     choices = (*plan.models, *plan.cast.values())
-    return any(c.name.startswith("emulated/") and c.base_url is None for c in choices)
+    return any(c.asked.startswith("emulated/") and c.base_url is None for c in choices)
 
 
 def emulator(plan: Plan, task: LoadedTask, *, port: int = 0, ledger: Ledger | None = None) -> Emulator:
@@ -215,7 +222,7 @@ class _Binder:
         self._shelf = shelf
         self._endpoints: dict[str, Endpoint] = {}
         self._lanes: dict[tuple[str, str], Lane] = {}
-        self._models: dict[ModelChoice, Model] = {}
+        self._models: dict[str, tuple[ModelChoice, Model]] = {}
         self._prices = read_prices(PRICES)
         self.warnings: list[str] = []
 
@@ -231,8 +238,8 @@ class _Binder:
 
     async def check(self) -> None:
         """Asks every server once whether it is there and knows its models."""
-        for choice, model in self._models.items():
-            warning = await check(model, qualified(choice.name).partition("/")[0])
+        for choice, model in self._models.values():
+            warning = await check(model, choice.asked)
             if warning is not None:
                 self.warnings.append(warning)
 
@@ -247,12 +254,13 @@ class _Binder:
         return self._place(role, choice)
 
     def _place(self, role: str, choice: ModelChoice) -> Place:
-        plan, name = self._plan, qualified(choice.name)
-        if choice not in self._models:
-            self._models[choice] = self._shelf.make(choice, self._task)
-        model = self._models[choice]
+        plan, name, asked = self._plan, choice.name, choice.asked
+        same = digest(to_builtins(choice))
+        if same not in self._models:
+            self._models[same] = choice, self._shelf.make(choice, self._task)
+        _, model = self._models[same]
         retry = plan.retry or (Retry(retries=0) if _is_load(plan) else Retry())
-        prices = self._prices.of(name)
+        prices = own_price(choice) or self._prices.of(asked)
         place = Place(
             role=role,
             name=name,
@@ -260,14 +268,14 @@ class _Binder:
             lane=self._lane(_alias(choice), name, retry.cap),
             sampling=choice.sampling,
             retry=retry,
-            price=partial(prices.cost, name),
-            worst_case=partial(prices.worst_case, name),
+            price=partial(prices.cost, asked),
+            worst_case=partial(prices.worst_case, asked),
             stream=plan.stream and model.capabilities.stream,
             seeded=model.capabilities.seed,
-            sent=() if choice.num_ctx is None else (f"num_ctx={choice.num_ctx}",),
+            sent=_sent(choice, model),
         )
         if plan.budget is not None:
-            _check_affordable(place, known=prices.price(name) is not None)
+            _check_affordable(place, known=prices.price(asked) is not None)
         return place
 
     def _lane(self, alias: str, name: str, hold: float) -> Lane:
@@ -276,11 +284,13 @@ class _Binder:
         if lane is None:
             plan = self._plan
             if alias not in self._endpoints:
-                self._endpoints[alias] = Endpoint(alias, plan.limits)
+                named = plan.endpoints.get(alias)
+                given = plan.limits if named is None or named.limits == Limits() else named.limits
+                self._endpoints[alias] = Endpoint(alias, given)
             own = (
                 choice.limits
                 for choice in (*plan.models, *plan.cast.values())
-                if (_alias(choice), qualified(choice.name)) == (alias, name)
+                if (_alias(choice), choice.name) == (alias, name)
             )
             limits = next((given for given in own if given != Limits()), Limits())
             if limits.adaptive is None:
@@ -291,8 +301,36 @@ class _Binder:
 
 
 def _alias(choice: ModelChoice) -> str:
-    """What stands for a model's endpoint: its address if it has one of its own, else its provider."""
-    return choice.base_url or qualified(choice.name).partition("/")[0]
+    """What stands for a model's endpoint: its name, its address if it has one of its own, else its
+    provider; local weights are an endpoint each.
+    """
+    if choice.asked.startswith("hf/"):
+        return choice.name
+    return choice.endpoint or choice.base_url or choice.asked.partition("/")[0]
+
+
+def own_price(choice: ModelChoice) -> PriceTable | None:
+    """The price that a plan or a models.yaml gives its model."""
+    own = choice.price
+    if own is None:
+        return None
+    try:
+        row = Price(choice.asked, own.input, own.output, "own", "", own.cached, own.max_output)
+    except ValueError as bad:
+        raise UsageError(
+            f"the price of {choice.name}: {bad}", fix="give dollars for a million tokens"
+        ) from None
+    return PriceTable("own", "", (row,))
+
+
+def _sent(choice: ModelChoice, model: Model) -> tuple[str, ...]:
+    """What enters the play key beside name, endpoint and sampling."""
+    said: dict[str, JSON] = {"num_ctx": choice.num_ctx, "dtype": choice.weights.dtype}
+    if choice.asked != choice.name:
+        said["model"] = choice.asked
+    if isinstance(model, HuggingFaceModel):
+        said["weights"] = model.fingerprint
+    return tuple(f"{name}={value}" for name, value in said.items() if value is not None)
 
 
 def _is_load(plan: Plan) -> bool:

@@ -17,8 +17,9 @@ from assay.keys import JSON
 from assay.loading import files
 from assay.loading.bind import load_task
 from assay.loading.cases import native
+from assay.loading.catalogue import Catalogue, find_catalogue, resolved_choice
 from assay.loading.environment import Environment
-from assay.loading.models import ModelShelf, check, qualified
+from assay.loading.models import ModelShelf, check
 from assay.loading.plans import is_plan, read_plan
 from assay.loading.tasks import find_task
 from assay.loading.worlds import read_world
@@ -148,12 +149,16 @@ def _check_plan(path: Path, environment: Environment) -> Checked:
     return Checked("plan", {"": len(task)})
 
 
-async def check_model(choice: ModelChoice, environment: Environment) -> str | None:
+async def check_model(
+    choice: ModelChoice, environment: Environment, catalogue: Catalogue | None = None
+) -> str | None:
     """Asks the server of a model whether it is there; a warning where its answer is odd.
 
     Recorded answers are read as a whole. Raises UsageError as a run of the model would.
     """
-    provider, _, rest = qualified(choice.name).partition("/")
+    found = find_catalogue(None) if catalogue is None else catalogue
+    choice = resolved_choice(choice, found, found.endpoints)
+    provider, _, rest = choice.asked.partition("/")
     if provider == "recorded":
         file, _, field = rest.partition("#")
         for number, _, row in files.read_rows(Path(file)):
@@ -168,4 +173,4 @@ async def check_model(choice: ModelChoice, environment: Environment) -> str | No
         if provider == "emulated" and choice.base_url is None:
             url = (await stack.enter_async_context(Emulator())).url
         model = ModelShelf(environment, stack, {}, url).make(choice, ())
-        return await check(model, provider)
+        return await check(model, choice.asked)

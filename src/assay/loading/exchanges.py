@@ -81,7 +81,7 @@ def _over(changes: dict[str, JSON], settings: dict[str, JSON]) -> dict[str, JSON
 
 
 class _SingleSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """A single exchange has no settings of its own: prompt and response are the task's."""
+    likelihood: bool = False
 
 
 class _GivenSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -111,9 +111,9 @@ def _prompt(folder: TaskFolder) -> Prompt:
 
 
 def _single(draft: Draft) -> Exchange:
-    settled(draft.settings, _SingleSettings, "single")
+    likelihood = settled(draft.settings, _SingleSettings, "single").likelihood
     folder = draft.folder
-    return Single(_prompt(folder), folder.form.response.format, folder.schema())
+    return Single(_prompt(folder), folder.form.response.format, folder.schema(), likelihood)
 
 
 def _given(draft: Draft) -> Exchange:

@@ -188,8 +188,11 @@ def read_yaml(path: Path) -> tuple[JSON, str]:
         ) from None
 
 
-def convert(value: JSON, into: type[T], path: Path, text: str) -> T:
-    """The value as `into`; an unknown or wrong field names its line and the field that was meant."""
+def convert(value: JSON, into: type[T], path: Path, text: str, page: str = "docs/plans.md") -> T:
+    """The value as `into`; an unknown or wrong field names its line and the field that was meant.
+
+    `page` is where the fields are documented.
+    """
     try:
         return msgspec.convert(value, into, strict=True)
     except msgspec.ValidationError as bad:
@@ -204,7 +207,7 @@ def convert(value: JSON, into: type[T], path: Path, text: str) -> T:
             ) from None
         line = _line_of(text, next((k for k in reversed(keys) if not k.startswith("[")), ""))
         where = ".".join(keys).replace(".[", "[")
-        raise UsageError(f"{path}{line}: {where}: {problem}", fix="see the fields in docs/plans.md") from None
+        raise UsageError(f"{path}{line}: {where}: {problem}", fix=f"see the fields in {page}") from None
 
 
 def _line_of(text: str, key: str) -> str:

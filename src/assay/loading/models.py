@@ -15,14 +15,16 @@ from assay.errors import CallError, ErrorClass, UsageError
 from assay.keys import JSON
 from assay.loading import files
 from assay.loading.environment import Environment
+from assay.loading.weights import check_weights
 from assay.models.anthropic import AnthropicModel
 from assay.models.http_model import HttpModel
+from assay.models.huggingface import HuggingFaceModel
 from assay.models.ollama import OllamaModel
 from assay.models.ollama_request import NUM_CTX
 from assay.models.openai import OpenAIModel
 from assay.models.openai_request import LengthField
 from assay.models.recorded import RecordedModel
-from assay.plan import ModelChoice
+from assay.plan import ModelChoice, Weights
 from assay.plugins import made
 from assay.ports import Model
 from assay.transport.client import Client
@@ -74,16 +76,12 @@ PROVIDERS = {
 OTHERS = {
     "emulated": "the embedded emulator: skill-0.8, agent, client, judge, fault-NAME",
     "recorded": "answers produced elsewhere: recorded/FILE#FIELD",
+    "hf": "weights on this machine, by transformers: hf/FOLDER",
     "python": "a model of your own: python:MODULE:FACTORY",
 }
 
 MATCHING = ("id", "input", "question", "prompt")
 """Fields by which a row of recorded answers is matched to a case, in order of preference."""
-
-
-def qualified(name: str) -> str:
-    """The name with its provider: a bare one is OpenAI's."""
-    return name if "/" in name or name.startswith("python:") else f"openai/{name}"
 
 
 class ModelShelf:
@@ -106,24 +104,28 @@ class ModelShelf:
 
     def make(self, choice: ModelChoice, cases: Iterable[Case]) -> Model:
         """The model of a choice; `cases` are those that recorded answers are matched to."""
-        name = qualified(choice.name)
-        provider, _, rest = name.partition("/")
+        name, asked = choice.name, choice.asked
+        provider, _, rest = asked.partition("/")
         if choice.num_ctx is not None and (provider != "ollama" or choice.num_ctx < 1):
             raise UsageError(
                 f"num_ctx {choice.num_ctx} for {name}", fix="it is for ollama/NAME alone, and 1 or more"
             )
-        if name.startswith("python:"):
-            model: Model = made(name, "model")
+        if (choice.adapter is not None or choice.weights != Weights()) and provider != "hf":
+            raise UsageError(f"adapter and weights for {name}", fix="they are for hf/FOLDER alone")
+        if asked.startswith("python:"):
+            model: Model = made(asked, "model")
             return model
         if not rest:
             raise UsageError(f"the model {name!r} has no name after the slash", fix=f"write {provider}/NAME")
         if provider == "recorded":
             return RecordedModel(name, recorded_answers(rest, cases))
+        if provider == "hf":
+            return self._local(name, Path(rest), choice)
         if provider == "emulated":
             return self._emulated(name, rest, choice)
         if provider not in PROVIDERS:
             known = [*PROVIDERS, *OTHERS]
-            raise UsageError(f"unknown provider in {name!r}", fix=files.did_you_mean(provider, known))
+            raise UsageError(f"unknown provider in {asked!r}", fix=files.did_you_mean(provider, known))
         return self._remote(name, rest, choice, PROVIDERS[provider])
 
     def _emulated(self, name: str, rest: str, choice: ModelChoice) -> Model:
@@ -135,16 +137,42 @@ class ModelShelf:
         base_url = choice.base_url or self._emulator
         if base_url is None:
             raise UsageError(f"{name} has no server", fix="add --base-url")
+        _check_url(base_url)
         return OpenAIModel(name, rest, base_url, None, self._shared(), clocks=self._clocks)
+
+    def _local(self, name: str, folder: Path, choice: ModelChoice) -> Model:
+        adapter = None if choice.adapter is None else Path(choice.adapter)
+        fingerprint = check_weights(name, folder, adapter)
+        model = HuggingFaceModel(
+            name,
+            folder,
+            adapter=adapter,
+            device=choice.weights.device,
+            dtype=choice.weights.dtype,
+            batch=choice.weights.batch,
+            fingerprint=fingerprint,
+        )
+        self._stack.push_async_callback(model.close)
+        return model
 
     def _remote(self, name: str, rest: str, choice: ModelChoice, provider: Provider) -> Model:
         base_url, key = self._address(name, choice, provider)
+        headers = choice.headers
         if provider.wire == "anthropic":
-            return AnthropicModel(name, rest, base_url, key, self._shared(), clocks=self._clocks)
+            return AnthropicModel(
+                name, rest, base_url, key, self._shared(), headers=headers, clocks=self._clocks
+            )
         if provider.wire == "ollama":
             num_ctx = NUM_CTX if choice.num_ctx is None else choice.num_ctx
             return OllamaModel(
-                name, rest, base_url, key, self._shared(), num_ctx=num_ctx, clocks=self._clocks
+                name,
+                rest,
+                base_url,
+                key,
+                self._shared(),
+                num_ctx=num_ctx,
+                headers=headers,
+                clocks=self._clocks,
             )
         return OpenAIModel(
             name,
@@ -152,6 +180,7 @@ class ModelShelf:
             base_url,
             key,
             self._shared(),
+            headers=headers,
             clocks=self._clocks,
             length_field=provider.length_field if base_url == provider.base_url else "max_tokens",
         )
@@ -231,14 +260,19 @@ def _text(value: JSON) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-async def check(model: Model, provider: str) -> str | None:
-    """Asks a server for its models before anything runs.
+async def check(model: Model, asked: str) -> str | None:
+    """Asks a server for its models before anything runs; local weights are loaded. `asked` is the
+    `provider/name` of the model.
 
     Raises UsageError where nobody answers, the key is refused, or a complete list lacks the name.
     An odd answer is no reason to stop: it comes back as a warning.
     """
+    if isinstance(model, HuggingFaceModel):
+        await model.load()
+        return None
     if not isinstance(model, HttpModel):
         return None
+    provider, _, wanted = asked.partition("/")
     try:
         names = await model.list_models()
     except CallError as failure:
@@ -248,7 +282,6 @@ async def check(model: Model, provider: str) -> str | None:
                 fix = "check the key and what it may use"
             raise UsageError(f"{model.name} cannot be reached: {failure}", fix=fix) from None
         return f"{model.name}: the check of its server says {failure}"
-    wanted = model.name.partition("/")[2]
     if provider in PROVIDERS and PROVIDERS[provider].listed and names and wanted not in names:
         raise UsageError(f"{model.name}: the server has no such model", fix=files.did_you_mean(wanted, names))
     return None

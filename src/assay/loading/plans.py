@@ -10,6 +10,7 @@ from msgspec import convert, structs, to_builtins
 from assay.errors import UsageError
 from assay.keys import JSON
 from assay.loading import files
+from assay.loading.catalogue import FILE, file_beside
 from assay.loading.tasks import find_task
 from assay.plan import ModelChoice, Plan
 from assay.schedule import Closed
@@ -87,16 +88,25 @@ def _beside(plan: Plan, folder: Path) -> Plan:
         plan,
         task=task,
         data=str(folder / plan.data) if plan.data is not None else None,
+        models_file=_models_file(plan.models_file, folder),
         models=tuple(_model_beside(model, folder) for model in plan.models),
         cast={role: _model_beside(model, folder) for role, model in plan.cast.items()},
     )
 
 
+def _models_file(named: str | None, folder: Path) -> str | None:
+    """The plan's models.yaml: the one that it names, else the one beside it, if there is one."""
+    if named is not None:
+        return str(folder / named)
+    return str(folder / FILE) if (folder / FILE).is_file() else None
+
+
 def _model_beside(model: ModelChoice, folder: Path) -> ModelChoice:
-    provider, _, rest = model.name.partition("/")
-    if provider in {"recorded", "hf"} and not Path(rest).is_absolute():
-        return structs.replace(model, name=f"{provider}/{folder / rest}")
-    return model
+    if model.adapter is not None:
+        model = structs.replace(model, adapter=str(folder / model.adapter))
+    if model.model is not None:
+        return structs.replace(model, model=file_beside(model.model, folder))
+    return structs.replace(model, name=file_beside(model.name, folder))
 
 
 def plan_json(plan: Plan) -> JSON:

@@ -87,6 +87,7 @@ def check_carried(model: str, request: Request, can: Capabilities) -> None:
         (bool(request.tools), can.tools, "tools"),
         (request.format == "json_object", can.json_object, "response format json_object"),
         (request.format == "json_schema", can.json_schema, "response format json_schema"),
+        (request.continuation is not None, can.likelihood, "the likelihood of a given text"),
     ):
         if wanted and not able:
             raise CallError(ErrorClass.REJECTED, f"{model} cannot be asked with {what}")

@@ -73,7 +73,8 @@ class RoleTally:
 
     def _time(self, call: Call) -> None:
         latency, ttft, output_rate = call.latency, call.ttft, call.output_rate
-        if latency is None:  # never sent, or a model without a clock: nothing here is a time
+        if latency is None or call.request.continuation is not None:
+            # never sent, a model without a clock, or no reply at all: nothing here is a time
             return
         self._latency.append(latency)
         if ttft is not None:

@@ -24,6 +24,7 @@ from assay.scorers.ngrams import bleu, chrf, similarity
 from assay.scorers.overlap import f1, relevance, rouge_l
 from assay.scorers.pairwise import pairwise
 from assay.scorers.pattern import regex
+from assay.scorers.perplexity import perplexity
 from assay.scorers.shape import structure
 from assay.scorers.state import state
 from assay.scorers.structured import json_exact, json_fields, json_schema, json_valid
@@ -50,6 +51,7 @@ SCORERS: Mapping[str, Factory] = MappingProxyType(
         "judge": judge,
         "numeric": numeric,
         "pairwise": pairwise,
+        "perplexity": perplexity,
         "regex": regex,
         "relevance": relevance,
         "rouge_l": rouge_l,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 
-from assay.keys import JSON
+from assay.keys import JSON, plain_text
 from assay.scorers.rule import Rule, alternatives, ending, no_reply, not_applicable, shown
 from assay.trial import Score, Trial
 
@@ -46,7 +45,7 @@ def _without_punctuation(text: str) -> str:
 
 def as_text(value: JSON) -> str:
     """A target as text: texts as they are, other values as their JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return value if isinstance(value, str) else plain_text(value)
 
 
 def exact(*, case: bool = False, punctuation: bool = False, articles: bool = False) -> Rule:

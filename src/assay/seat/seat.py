@@ -48,6 +48,7 @@ class TrialSeat:
         format: ResponseFormat = "text",
         schema: JSON = None,
         sampling: Sampling | None = None,
+        continuation: str | None = None,
     ) -> Reply:
         request = Request(
             messages=tuple(messages),
@@ -58,6 +59,7 @@ class TrialSeat:
             sampling=self._sampling if sampling is None else sampling.over(self._sampling),
             stream=self._place.stream,
             case=self._play.case,
+            continuation=continuation,
         )
         asked = request_hash(self._place.name, request)
         occurrence, ordinal = self._asked[asked], self._ordinal

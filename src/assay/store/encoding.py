@@ -83,6 +83,7 @@ class _Said(Struct, frozen=True, array_like=True):
     call: str | None
     instants: list[JSON]
     detail: str = ""
+    logprobs: tuple[float, ...] = ()
 
 
 class _Final(Struct, frozen=True, array_like=True):
@@ -187,6 +188,7 @@ def call_row(number: int, run: int, call: Call, bodies: Bodies) -> Row:
         sampling=request.sampling,
         stream=request.stream,
         case=request.case,
+        continuation=request.continuation,
     )
     return (
         number,
@@ -241,6 +243,7 @@ def _said(reply: Reply, detail: str = "") -> _Said:
         reply.call,
         list(structs.astuple(reply.instants)),
         detail,
+        reply.logprobs,
     )
 
 
@@ -257,6 +260,7 @@ def _reply(said: _Said, message: Message | None, usage: Usage | None, arrivals: 
         instants=Instants(*said.instants),
         arrivals=Arrivals() if arrivals is None else Arrivals.unpack(grown(arrivals)),
         call=said.call,
+        logprobs=said.logprobs,
     )
 
 
