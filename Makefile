@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 HF := .cache/venv-hf
 
-.PHONY: demo test test-hf check bench lock docs clean
+.PHONY: demo test test-hf test-real check bench lock docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/assay demo
@@ -17,6 +17,11 @@ test: $(VENV)/installed-dev
 # this torch where there is one at hand.
 test-hf: $(HF)/installed
 	$(HF)/bin/python -m pytest tests/huggingface
+
+# Real servers, built first if they are not there (needs a C++ compiler; some ten minutes and 2 GB in .cache/).
+test-real: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/real_servers.py
+	$(BIN)/pytest -n 0 --real tests/real
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check

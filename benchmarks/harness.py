@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,10 +65,24 @@ def timed(command: Sequence[str], *, core: int = CLIENT_CORE, good: Sequence[int
 
 
 @contextmanager
-def serving(command: Sequence[str], url: str | None, *, patience: float = 30.0) -> Iterator[str]:
-    """A server on its core until the block ends; without a `url` its first line tells it."""
+def serving(
+    command: Sequence[str],
+    url: str | None,
+    *,
+    patience: float = 30.0,
+    ready: str | None = None,
+    folder: Path | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[str]:
+    """A server on its core until the block ends; without a `url` its first line tells it.
+
+    It is there when `ready` answers, or else its list of models. `folder` is where it runs, `settings`
+    its whole environment.
+    """
     process = subprocess.Popen(
         pinned(SERVER_CORE, command),
+        cwd=folder,
+        env=settings,
         stdout=subprocess.PIPE if url is None else subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -76,7 +90,7 @@ def serving(command: Sequence[str], url: str | None, *, patience: float = 30.0) 
         if url is None:
             assert process.stdout is not None  # noqa: S101  it was asked for above
             url = process.stdout.readline().decode().strip()
-        _await(f"{url}/models", process, patience)
+        _await(ready or f"{url}/models", process, patience)
         yield url
     finally:
         process.terminate()
@@ -98,9 +112,10 @@ def _await(url: str, process: subprocess.Popen[bytes], patience: float) -> None:
             return
 
 
-def fetched(url: str, body: bytes | None = None) -> bytes:
+def fetched(url: str, body: bytes | None = None, *, patience: float = 30.0) -> bytes:
     """The body of an answer of one of our own servers."""
-    with urllib.request.urlopen(url, body, timeout=30) as answer:  # noqa: S310  loopback
+    asked = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310  loopback
+    with urllib.request.urlopen(asked, timeout=patience) as answer:  # noqa: S310  loopback
         content: bytes = answer.read()
         return content
 

@@ -11,6 +11,11 @@ from assay.plan import ModelChoice, Plan
 from assay.ports import Stop
 
 
+def pytest_addoption(parser):
+    parser.addoption("--real", action="store_true", help="run tests/real too: builds and starts real servers")
+    parser.addoption("--slicings", type=int, default=1500, help="how many slicings of all recordings")
+
+
 class Bench:
     """A folder with a task, a store and a way to run plans over them."""
 

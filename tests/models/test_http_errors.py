@@ -47,6 +47,7 @@ def body(message="no", code=None, kind=None) -> bytes:
         ),
         (404, body('model "x" not found, try pulling it first'), "denied"),
         (404, b'{"detail":"Not Found"}', "rejected"),
+        (400, b"{\"detail\":\"Server is pinned to 'tiny'; requested 'nobody'.\"}", "denied"),
         (400, body("bad", "model_not_found"), "denied"),
         (400, body("too long", "context_length_exceeded"), "context_overflow"),
         (400, body("This model's maximum context length is 4096 tokens. However, you"), "context_overflow"),

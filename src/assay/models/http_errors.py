@@ -51,6 +51,7 @@ _OVERFLOW_TEXT = re.compile(
 _QUOTA_TEXT = re.compile(r"credit balance is too low", re.IGNORECASE)
 _QUOTA_BARE = re.compile(r"exceeded your (current )?quota|spend limit is reached", re.IGNORECASE)
 _NO_MODEL_TEXT = re.compile(r"\bmodels?\b", re.IGNORECASE)
+_OTHER_MODEL_TEXT = re.compile(r"server is pinned to .*; requested ", re.IGNORECASE)  # transformers serve
 
 
 def http_error(status: int, headers: Headers, body: bytes) -> CallError:
@@ -83,6 +84,8 @@ def _is_denied(status: int, codes: frozenset[str], text: str) -> bool:
     it: some providers say "quota" of a limit for each minute.
     """
     if codes & _QUOTA or codes & _NO_MODEL or (status == 404 and _NO_MODEL_TEXT.search(text)):
+        return True
+    if status == 400 and _OTHER_MODEL_TEXT.search(text):
         return True
     return bool(_QUOTA_TEXT.search(text) or (not codes and _QUOTA_BARE.search(text)))
 
