@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import random
+import uuid
 from typing import Any, TypeAlias
 
 JSON: TypeAlias = Any
@@ -91,3 +92,11 @@ def unit(*what: JSON) -> float:
     """A number in [0, 1) that depends on `what` alone: a draw that no arrival order can change."""
     raw = hashlib.sha256(canonical(list(what))).digest()
     return int.from_bytes(raw[:7], "big") / (1 << 56)
+
+
+def run_uuid(run: str) -> str:
+    """The UUID that stands beside a run's id: version 5, so that either leads to the other."""
+    return str(uuid.uuid5(_RUNS, run))
+
+
+_RUNS = uuid.UUID("5ad5ba34-3f0b-5b0e-8f6d-6a4ed2b1f6f1")

@@ -110,11 +110,11 @@ class Loop:
                 await self._slots.acquire()
                 await turns.turn()
                 phase = bound.phase(due if bound.schedule.open else self._now())
-                if self._stop.reason is not None or bound.load_ends(phase, self._counted):
+                if self._stop.closing is not None or bound.load_ends(phase, self._counted):
                     break
                 self._counted += phase == "window"
                 plays.create_task(self._trial(planned, due, phase))
-        self.stopped_by = self.stopped_by or self._stop.reason
+        self.stopped_by = self.stopped_by or self._stop.closing
 
     async def _trial(self, planned: Planned, due: float, phase: Phase) -> None:
         """One trial from its start to its scores."""
@@ -171,7 +171,7 @@ class Loop:
 
     async def score_played(self) -> None:
         """Scores what was played but not scored: after a load run, or before a kill."""
-        if self._stop.reason is not None:
+        if self._stop.closing is not None:
             return
         await self.score_stored(frozenset({Status.PLAYED}))
 

@@ -17,7 +17,8 @@ from assay.case import Case
 from assay.errors import ErrorClass, UsageError
 from assay.keys import JSON
 from assay.message import Reply, Usage
-from assay.store.export import FORMULA_STARTS, TrialRow, export, export_to, trial_row
+from assay.store.export import TrialRow, export, export_to, trial_row
+from assay.store.forms import FORMULA_STARTS
 from assay.trial import Outcome, Score, Status, Transcript, Trial
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

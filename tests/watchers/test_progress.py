@@ -1,13 +1,11 @@
 import io
-import json
 
 from assay.case import Case
 from assay.errors import ErrorClass
 from assay.message import Reply, Request, Usage, say
 from assay.ports import Run
 from assay.seat.record import request_hash
-from assay.trial import Call, CallState, Event, EventKind, Score, Status, Trial
-from assay.watchers.log_files import LogFiles
+from assay.trial import Call, CallState, Score, Status, Trial
 from assay.watchers.progress import LiveProgress, PlainProgress, figures
 from assay.watchers.tally import ModelTally
 
@@ -85,21 +83,3 @@ def test_live_progress_ends_with_its_run_and_can_be_closed_again():
     progress.on_trial(trial(True))
     progress.on_end(RUN)
     progress.close()
-
-
-def test_log_files_hold_one_object_a_line_whatever_is_said(tmp_path):
-    logs = LogFiles(tmp_path)
-    logs.on_start(RUN, 0)
-    hostile = 'line\nbreak \x1b[31m "quote"'
-    logs.on_event("k", Event(EventKind.SAID, "agent", say("assistant", hostile)))
-    logs.on_call(call(ErrorClass.TIMEOUT))
-    logs.on_trial(trial(None, Status.FAILED, "timeout"))
-    logs.on_end(RUN)
-    files = {path.name.partition("_")[0]: path for path in tmp_path.iterdir()}
-    assert set(files) == {"calls", "conversations", "errors"}
-    for path in files.values():
-        assert path.stat().st_mode & 0o777 == 0o600
-        assert all(json.loads(line)["run"] == "run_1" for line in path.read_text().splitlines())
-    (line,) = files["conversations"].read_text().splitlines()
-    assert json.loads(line)["event"]["message"]["content"][0]["text"] == hostile
-    assert len(files["errors"].read_text().splitlines()) == 2

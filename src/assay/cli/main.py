@@ -28,6 +28,8 @@ VERBS = {
     "tasks": "List, show and check tasks.",
     "models": "List providers and check that models answer.",
     "emulate": "Start the emulated model server.",
+    "serve": "Serve batches of conversations by REST.",
+    "batch": "Post, watch, fetch and cancel batches of a service.",
     "demo": "A first run that needs no key and no network.",
 }
 """Every verb and its short help, so that `--help` imports none of them."""

@@ -12,6 +12,7 @@ from msgspec import structs
 from assay.cli.options import json_option, quiet_option, store_option, workers_option
 from assay.errors import UsageError
 from assay.keys import JSON
+from assay.loading.environment import Environment
 from assay.plan import ModelChoice, Plan
 from assay.schedule import Closed
 from assay.seat.retry import Retry
@@ -50,11 +51,7 @@ def command(file: str | None, **given: JSON) -> None:
     from assay.cli.playing import play
     from assay.loading.environment import read_environment
 
-    environment = read_environment()
-    limits = {key: environment.get(name) for name, key in SETTINGS.items()}
-    model = f"openai/{environment.get('OPENAI_MODEL', 'gpt-4o-mini')}"
-    slots = given["concurrency"] or int(environment.get("CONCURRENCY") or 64)
-    plan = _plan(file, given, model, slots, {k: float(v) for k, v in limits.items() if v is not None})
+    plan = plan_of_speakers(file, given, read_environment())
     single = given["single"]
     watchers = []
     if single is not None:
@@ -81,6 +78,25 @@ def _index(single: int) -> int:
     if single < 0:
         raise UsageError(f"--single {single}: no such scenario", fix="the first one is --single 0")
     return single
+
+
+def plan_of_speakers(file: str | None, given: dict[str, JSON], environment: Environment) -> Plan:
+    """The plan of the flags and, where they are silent, of the environment."""
+    limits = {key: _number(environment.get(name), name) for name, key in SETTINGS.items()}
+    model = f"openai/{environment.get('OPENAI_MODEL', 'gpt-4o-mini')}"
+    slots = given["concurrency"] or int(_number(environment.get("CONCURRENCY"), "CONCURRENCY") or 64)
+    return _plan(file, given, model, slots, {k: v for k, v in limits.items() if v is not None})
+
+
+def _number(text: str | None, name: str) -> float | None:
+    """A variable's value as a number above 0."""
+    try:
+        number = None if text is None else float(text)
+    except ValueError:
+        number = -1.0
+    if number is not None and not 0 < number < float("inf"):
+        raise UsageError(f"{name}={text}: not a number above 0", fix=f"set {name} to one, or leave it out")
+    return number
 
 
 def _plan(file: str | None, given: dict[str, JSON], model: str, slots: int, limits: dict[str, float]) -> Plan:
@@ -120,7 +136,8 @@ def _plan(file: str | None, given: dict[str, JSON], model: str, slots: int, limi
 def _write(run: str, store: str, folder: Path, *, quiet: bool) -> None:
     """The results in all three forms, named as the classic command names them."""
     from assay.ports import Where
-    from assay.store.export import Format, export_to
+    from assay.store.export import export_to
+    from assay.store.forms import Format
     from assay.store.sqlite import SqliteStore
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -29,6 +29,11 @@ class Environment:
             raise UsageError(f"{of} needs a key in {name}", fix=f"export {name}=... or put it into .env")
         return self._values[name]
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values that no log may show."""
+        return tuple(v for name, v in self._values.items() if name.endswith(("KEY", "SECRET", "TOKEN")))
+
 
 def read_environment(folder: Path | None = None) -> Environment:
     """The process's variables over those of `.env` in `folder` (default: the working folder)."""

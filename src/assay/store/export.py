@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import os
-import secrets
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal, TextIO, TypeAlias
+from typing import TextIO
 
-import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
-from assay.errors import UsageError
-from assay.keys import JSON
+from assay.store.forms import Form, Format, pieces, write_whole
 from assay.trial import Call, CallState, Trial
-
-Format: TypeAlias = Literal["csv", "ndjson", "json"]
-
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A text cell that starts so would be run as a formula by a spreadsheet."""
-
-
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 class TrialRow(Struct, frozen=True, kw_only=True):
@@ -104,81 +90,32 @@ def export(
     CSV has CRLF line ends, scores and tags as JSON text, and an apostrophe before text cells that a
     spreadsheet would run, unless `csv_raw`. `out` must write line ends as they are (newline="").
     """
-    rows = (trial_row(trial, task) for trial in trials)
-    if to == "csv":
-        return _write_csv(rows, out, csv_raw)
-    return _write_ndjson(rows, out) if to == "ndjson" else _write_json(rows, out)
+    rows = _Counted(trials, task)
+    out.writelines(pieces(rows, TrialRow, Form(to, raw=csv_raw)))
+    return rows.count
 
 
 def export_to(
     path: Path, trials: Iterable[Trial], to: Format, *, task: str | None = None, csv_raw: bool = False
 ) -> int:
     """As `export`, into a file that is there whole or not at all. Raises UsageError if it cannot be."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with draft.open("x", encoding="utf-8", newline="") as out:
-            count = export(trials, to, out, task=task, csv_raw=csv_raw)
-            out.flush()
-            os.fsync(out.fileno())
-        draft.replace(path)
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be written: {error.strerror}",
-            fix="Name a file in a directory that you may write to.",
-        ) from error
-    finally:
-        draft.unlink(missing_ok=True)
-    return count
+    rows = _Counted(trials, task)
+    write_whole(path, pieces(rows, TrialRow, Form(to, raw=csv_raw)))
+    return rows.count
 
 
-def _write_ndjson(rows: Iterator[TrialRow], out: TextIO) -> int:
-    count = 0
-    for count, row in enumerate(rows, start=1):  # noqa: B007  the last count is the answer
-        out.write(_json(row) + "\n")
-    return count
+class _Counted:
+    """The trials as rows, counted as they go."""
 
+    def __init__(self, trials: Iterable[Trial], task: str | None) -> None:
+        self._trials = trials
+        self._task = task
+        self.count = 0
 
-def _write_json(rows: Iterator[TrialRow], out: TextIO) -> int:
-    count = 0
-    out.write('{"results": [')
-    for count, row in enumerate(rows, start=1):
-        out.write(("\n" if count == 1 else ",\n") + _json(row))
-    out.write(f'\n], "total_results": {count}}}\n')
-    return count
-
-
-def _write_csv(rows: Iterator[TrialRow], out: TextIO, csv_raw: bool) -> int:
-    writer, count = csv.writer(out, lineterminator="\r\n"), 0
-    writer.writerow(TrialRow.__struct_fields__)
-    for count, row in enumerate(rows, start=1):  # noqa: B007  the last count is the answer
-        writer.writerow([_cell(value, csv_raw) for value in structs.astuple(row)])
-    return count
-
-
-def _cell(value: JSON | Decimal, raw: bool) -> JSON:
-    if isinstance(value, dict):
-        return _json(value)
-    if isinstance(value, str):
-        text = _sound(value)
-        return f"'{text}" if not raw and text.startswith(FORMULA_STARTS) else text
-    return value
-
-
-def _json(value: TrialRow | dict[str, JSON]) -> str:
-    try:
-        return _ENCODER.encode(value).decode()
-    except (UnicodeEncodeError, OverflowError):  # a lone surrogate, a number beyond 64 bits
-        plain = _sound(msgspec.to_builtins(value, builtin_types=(Decimal,)))
-        return json.dumps(plain, ensure_ascii=False, default=float)
-
-
-def _sound(value: JSON) -> JSON:
-    """The value with U+FFFD for what UTF-8 cannot hold: a lone surrogate in a hostile reply."""
-    if isinstance(value, str):
-        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    if isinstance(value, dict):
-        return {_sound(key): _sound(item) for key, item in value.items()}
-    return value
+    def __iter__(self) -> Iterator[TrialRow]:
+        for trial in self._trials:
+            self.count += 1
+            yield trial_row(trial, self._task)
 
 
 def _timed(trial: Trial) -> Call | None:

@@ -24,6 +24,10 @@ SIGNS = "pid, host, beat, boot, tick"
 """The columns from which `alive` tells, in its order."""
 
 
+class Taken(UsageError):
+    """Another live process writes the run."""
+
+
 class Heartbeats:
     """The runs that this process writes. Its methods are called in the writer's transactions."""
 
@@ -63,7 +67,7 @@ class Heartbeats:
             (run,),
         ).fetchone()
         if row is not None and row[0] != self.session and alive(*row[2:]):
-            raise UsageError(
+            raise Taken(
                 f"run {name} is being written by process {row[2]} on {row[3]} since {_clock(row[1])}",
                 fix="Wait until it ends or stop it; then resume the run, or start another one.",
             )

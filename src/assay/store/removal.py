@@ -23,6 +23,7 @@ _OF_RUN = (
     "DELETE FROM labels WHERE run = ?",
     "DELETE FROM reservations WHERE run = ?",
     "DELETE FROM heartbeats WHERE run = ?",
+    "DELETE FROM batches WHERE run = (SELECT id FROM runs WHERE number = ?)",
     "DELETE FROM runs WHERE number = ?",
 )
 _LOOSE = (

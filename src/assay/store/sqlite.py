@@ -7,15 +7,15 @@ import difflib
 import itertools
 import sqlite3
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from msgspec import structs
 
 from assay.errors import StopReason, StoreError, UsageError
+from assay.keys import run_uuid
 from assay.ports import Effect, Held, Run, RunState, Where
 from assay.store.damage import Damaged, damage
 from assay.store.encoding import Bodies, Row, call_row, packed, score_row, settlement_row, trial_rows
@@ -27,6 +27,8 @@ from assay.store.schema import migrations, prepare
 from assay.store.seen import Seen
 from assay.store.writer import Recorder, Writer
 from assay.trial import Call, CallState, Label, Score, Status, Trial
+
+R = TypeVar("R")
 
 SESSION_BITS = 40
 ROOM = 500_000
@@ -90,7 +92,7 @@ class SqliteStore:
         Raises UsageError while another live process writes the run.
         """
         writer = await self._writing()
-        new = (run.id, str(uuid.uuid4()), run.task, run.fingerprint, run.headline, packed(run.plan))
+        new = (run.id, run_uuid(run.id), run.task, run.fingerprint, run.headline, packed(run.plan))
         row = (*new, packed(run.models), run.planned, run.seed, run.wall, run.version, "running")
 
         def act(connection: sqlite3.Connection) -> tuple[int, bool]:
@@ -318,6 +320,10 @@ class SqliteStore:
         await (await self._writing()).do(lambda connection: delete(connection, number, run))
         for known in (self._numbers, self._held, self._earlier):
             known.pop(run, None)
+
+    async def transact(self, act: Callable[[sqlite3.Connection], R]) -> R:
+        """What `act` returns, once its transaction is on the disk."""
+        return await (await self._writing()).do(act, durable=True)
 
     async def close(self) -> None:
         """Commits what waits. Raises StoreError if something of it could not be kept."""

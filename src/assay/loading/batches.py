@@ -1,0 +1,177 @@
+"""Posted scenarios: a body checked whole, every fault with its JSON pointer, before anything is played."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct, structs
+
+from assay.case import identified
+from assay.errors import UsageError
+from assay.exchanges.conversation.scenario import scenario_case
+from assay.keys import JSON
+from assay.loading import files
+from assay.loading.environment import Environment
+from assay.loading.exchanges import build_exchange, guarded_fetch
+from assay.loading.tasks import find_task
+from assay.plan import Plan
+
+MOST_BYTES = 20 * 1024 * 1024
+MOST_TRIALS = 100_000
+MOST_DEPTH = 32
+"""Levels of lists and objects in a body: what walks through values later has no bound of its own."""
+
+MOST_FAULTS = 100
+"""Faults that are told; what is wrong with all scenarios alike needs no more."""
+
+_MEMBER = re.compile(r"\$((?:\.\w+|\[\d+\]|\[\.\.\.\])+)")
+_VARIABLE = re.compile(r"\b([A-Z][A-Z0-9_]*[A-Z0-9])\b")
+
+
+class PostedBatch(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of a batch as an object; a bare list of scenarios stands for the object with it alone.
+
+    Each scenario is played `repeats` times; `seed` is that of the run. `webhook_url` is called before
+    each conversation instead of the service's own, where its host is on the service's list.
+    """
+
+    scenarios: list[JSON]
+    repeats: Annotated[int, Meta(ge=1, le=1000)] = 1
+    seed: Annotated[int, Meta(ge=0, lt=1 << 53)] = 0
+    webhook_url: str | None = None
+
+
+class Fault(Struct, frozen=True):
+    """One thing that is wrong with a body: where (a JSON pointer, RFC 6901), what, and the remedy."""
+
+    pointer: str
+    detail: str
+    fix: str
+
+
+class Unplayable(UsageError):
+    """A body of which nothing can be played."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__(faults[0].detail, fix=faults[0].fix)
+        self.faults = tuple(faults)
+
+
+class TooMany(UsageError):
+    """More conversations than one batch may have."""
+
+
+class Checked(Struct, frozen=True):
+    """A body as it can be played: the scenarios without a fault, the ids of their cases, the faults."""
+
+    posted: PostedBatch
+    scenarios: list[JSON]
+    cases: tuple[str, ...]
+    faults: tuple[Fault, ...]
+
+
+class Intake:
+    """Checks bodies against the task and the world of one plan. Reads the task's files once."""
+
+    def __init__(self, plan: Plan, environment: Environment) -> None:
+        """Raises UsageError where the plan's own task, prompts or webhook are at fault."""
+        folder = find_task(plan.task)
+        _, self._world = build_exchange(folder, plan, environment, guarded_fetch(environment))
+
+    def read(self, body: bytes) -> Checked:
+        """Every fault is in the answer. Raises Unplayable for what is no list of scenarios, and TooMany."""
+        posted, base = _posted(body)
+        if len(posted.scenarios) * posted.repeats > MOST_TRIALS:
+            raise TooMany(
+                f"{len(posted.scenarios)} scenarios x {posted.repeats} repeats are more than {MOST_TRIALS}"
+                " conversations",
+                fix="post several batches",
+            )
+        faults: list[Fault] = []
+        good: list[JSON] = []
+        cases = []
+        for index, item in enumerate(posted.scenarios):
+            try:
+                cases.append(scenario_case(item, self._world, f"scenario {index}"))
+            except UsageError as error:
+                faults.append(_fault(error, f"{base}/{index}", f"scenario {index}", item))
+                continue
+            good.append(item)
+        return Checked(posted, good, tuple(case.id for case in identified(cases)), tuple(faults))
+
+
+def batch_plan(plan: Plan, posted: PostedBatch) -> Plan:
+    """The service's plan with what a batch says of its own; its scenarios come with `data`."""
+    exchange = plan.exchange
+    if posted.webhook_url is not None:
+        exchange = {**exchange, "webhook": {**(exchange.get("webhook") or {}), "url": posted.webhook_url}}
+    return structs.replace(plan, repeats=posted.repeats, seed=posted.seed, exchange=exchange)
+
+
+def _posted(body: bytes) -> tuple[PostedBatch, str]:
+    """The body and the pointer under which its scenarios stand."""
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as bad:
+        raise _unplayable("", f"not UTF-8 at byte {bad.start}", "send JSON in UTF-8") from None
+    try:
+        document = files.parse_json(text, "the body")
+    except UsageError as error:
+        raise _unplayable("", error.problem, error.fix) from None
+    if too_deep(document):
+        raise _unplayable("", f"nested more than {MOST_DEPTH} levels deep", "send scenarios as documented")
+    if isinstance(document, list):
+        posted, base = PostedBatch(document), ""
+    else:
+        try:
+            posted, base = msgspec.convert(document, PostedBatch), "/scenarios"
+        except msgspec.ValidationError as error:
+            fix = 'send {"scenarios": [...]} or the bare list'
+            raise _unplayable(_pointer(str(error)), str(error), fix) from None
+    if not posted.scenarios:
+        raise _unplayable(base, "there is no scenario", "send at least one")
+    return posted, base
+
+
+def _unplayable(pointer: str, detail: str, fix: str) -> Unplayable:
+    return Unplayable([Fault(pointer, detail, fix)])
+
+
+def too_deep(value: JSON) -> bool:
+    """Whether lists and objects are nested deeper than MOST_DEPTH."""
+    level = [value]
+    for _ in range(MOST_DEPTH + 1):
+        level = [inner for each in level for inner in _inside(each)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: JSON) -> Iterator[JSON]:
+    """The lists and objects right inside a value; the value itself counts as a level."""
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return (member for member in members if isinstance(member, (dict, list)))
+
+
+def _fault(error: UsageError, pointer: str, where: str, item: JSON) -> Fault:
+    """A scenario's fault with the pointer to the variable that it names, where it names one."""
+    detail = error.problem.removeprefix(where).lstrip(": ")
+    inner = _pointer(detail)
+    variables = item.get("variables") if isinstance(item, dict) else None
+    if not inner and isinstance(variables, dict):
+        named = next((name for name in _VARIABLE.findall(detail) if name in variables), None)
+        inner = "" if named is None else f"/variables/{named}"
+    return Fault(pointer + inner, detail, error.fix)
+
+
+def _pointer(problem: str) -> str:
+    """The JSON pointer of the path that msgspec names in a message."""
+    found = _MEMBER.search(problem)
+    if found is None:
+        unknown = re.search(r"unknown field `([^`]+)`", problem)
+        return "" if unknown is None else f"/{unknown[1]}"
+    parts = re.findall(r"\.(\w+)|\[(\d+)\]", found[1])
+    return "".join(f"/{name or index}" for name, index in parts)

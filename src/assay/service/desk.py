@@ -1,0 +1,183 @@
+"""Takes batches in and says where they stand: what stands behind each endpoint, without HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import structs
+
+from assay.keys import run_uuid
+from assay.loading.batches import Checked, Intake, Unplayable, batch_plan
+from assay.loading.bind import new_run_id
+from assay.loading.plans import plan_json
+from assay.plan import Plan
+from assay.ports import Where
+from assay.service import reading
+from assay.service.answers import BatchCost, BatchLine, BatchList, BatchStatus, BatchSummary, Launched
+from assay.service.problems import Refusal, refused
+from assay.service.progress import Progress
+from assay.service.settings import Settings
+from assay.service.worker import Worker
+from assay.store import figures
+from assay.store.batches import Batch, Batches
+from assay.store.forms import Form, pieces
+from assay.store.results import ResultRow, TranscriptLine, result_row, transcript_lines, utc
+from assay.store.sqlite import SqliteStore
+from assay.trial import Status, Trial
+
+LAUNCHED = "launched"
+LONGEST_KEY = 255
+
+
+class Desk:
+    """One service's batches. Lives in the event loop of its store."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises UsageError where the service's own task, prompts or webhook are at fault."""
+        self._settings = settings
+        self._intake = Intake(settings.plan, settings.environment)
+        self._store = SqliteStore.open(settings.store)
+        self._batches = Batches(self._store)
+        self._worker = Worker(settings, self._store, self._batches)
+
+    def open(self) -> None:
+        """Begins to play, with what an earlier process left."""
+        self._worker.start()
+
+    async def close(self) -> None:
+        """Leaves what is not finished to the next process."""
+        await self._worker.close()
+        self._batches.close()
+        await self._store.close()
+
+    @property
+    def healthy(self) -> bool:
+        return self._worker.alive
+
+    async def accept(self, body: bytes, key: str | None, *, partial: bool) -> Launched:
+        """Keeps a batch, and then says so. The same key and body give the same batch.
+
+        Raises Refusal, Unplayable, TooMany and QueueFull.
+        """
+        if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
+            raise Refusal(400, "the Idempotency-Key is empty, too long or not printable", "send a UUID")
+        checked = await asyncio.to_thread(self._intake.read, body)
+        if not checked.cases or (checked.faults and not partial):
+            raise Unplayable(checked.faults)
+        self._check_webhook(checked)
+        plan = batch_plan(self._settings.plan, checked.posted)
+        batch = self._batch(checked, plan, key, hashlib.sha256(b"%d" % partial + body).hexdigest())
+        played = msgspec.json.encode({"scenarios": checked.scenarios})
+        kept = await self._batches.add(batch, played, checked.cases, self._settings.queue)
+        if kept.digest != batch.digest:
+            raise Refusal(422, "this Idempotency-Key was used with another body", "send a new key")
+        self._worker.wake()
+        total = kept.trials // reading.a_case(kept)
+        return Launched(kept.id, LAUNCHED, total, kept.run, refused(checked.faults))
+
+    def _batch(self, checked: Checked, plan: Plan, key: str | None, posted: str) -> Batch:
+        run = new_run_id()
+        trials = len(checked.cases) * plan.repeats * len(plan.models)
+        return Batch(
+            id=run_uuid(run),
+            run=run,
+            idempotency=key,
+            digest=posted,
+            plan=plan_json(plan),
+            trials=trials,
+            prompt=None,
+            created=time.time_ns(),
+        )
+
+    def _check_webhook(self, checked: Checked) -> None:
+        """A batch's own webhook must be on the service's list; so nobody makes the service call anywhere."""
+        url = checked.posted.webhook_url
+        if url is None:
+            return
+        listed = (self._settings.environment.get("WEBHOOK_ALLOW_HOSTS") or "").replace(",", " ").split()
+        try:
+            parts = urlsplit(url)
+            host, port = (parts.hostname or "").lower(), parts.port
+        except ValueError:
+            host, port = "", None
+        if not {host, f"{host}:{port}"} & {each.lower() for each in listed}:
+            raise Refusal(
+                403,
+                "the host of webhook_url is not among those that batches may name",
+                "leave it out, or have the service's WEBHOOK_ALLOW_HOSTS name the host",
+            )
+
+    def _found(self, id: str) -> Batch:
+        batch = self._batches.find(id)
+        if batch is None:
+            raise Refusal(404, "there is no batch of that id", "list them: GET /api/batches")
+        return batch
+
+    async def status(self, id: str) -> BatchStatus:
+        """Where a batch stands."""
+        batch = self._found(id)
+        playing = self._worker.playing
+        if batch.figures is not None or batch.state == "queued":
+            return reading.status(batch, reading.kept(batch))
+        if playing is not None and playing.batch.id == id:
+            return reading.status(batch, playing.progress.figures, slots=self._settings.plan.schedule.slots)
+        return reading.status(batch, (await self._counted(batch)).figures)
+
+    async def _counted(self, batch: Batch) -> Progress:
+        """The progress of a batch that nobody plays now, from its record."""
+        path = self._settings.store
+        ended = await asyncio.to_thread(figures.ended, path, batch.run)
+        spent = await asyncio.to_thread(figures.spending, path, batch.run)
+        return Progress(reading.a_case(batch), ended, spent)
+
+    async def summary(self, id: str) -> BatchSummary:
+        """What a batch has come to."""
+        batch, status = self._found(id), await self.status(id)
+        grades = await asyncio.to_thread(figures.numbers, self._settings.store, batch.run, "judge")
+        goals = await asyncio.to_thread(figures.numbers, self._settings.store, batch.run, "state")
+        return reading.summary(batch, status, grades, goals)
+
+    async def cost(self, id: str) -> BatchCost:
+        """What a batch has cost."""
+        batch = self._found(id)
+        spent = await asyncio.to_thread(figures.spending, self._settings.store, batch.run)
+        return reading.cost(batch, spent)
+
+    async def cancel(self, id: str) -> BatchStatus:
+        """Ends a batch; one that has ended stays as it is."""
+        self._found(id)
+        await self._worker.cancel(id)
+        self._worker.wake()
+        return await self.status(id)
+
+    def page(self, limit: int, offset: int) -> BatchList:
+        """Batches, newest first."""
+        lines = [
+            BatchLine(b.id, b.state, b.trials // reading.a_case(b), utc(b.created), b.run, b.outcome)
+            for b in self._batches.page(limit, offset)
+        ]
+        return BatchList(lines, self._batches.count())
+
+    def results(self, id: str, form: Form, *, ordered: bool, transcripts: bool) -> Iterator[str]:
+        """A batch's results as text, a piece at a time; read as it goes, in whatever thread asks for it."""
+        batch = self._found(id)
+        trials = self._trials(batch, ordered=ordered)
+        if transcripts:
+            return pieces(transcript_lines(trials), TranscriptLine, Form("ndjson"))
+        rows = (result_row(trial, batch.prompt) for trial in trials)
+        form = structs.replace(form, batch=batch.id, partial=not batch.terminal)
+        return pieces(rows, ResultRow, form)
+
+    def _trials(self, batch: Batch, *, ordered: bool) -> Iterator[Trial]:
+        """The conversations that have ended; while more come, those that wait for scores are left out."""
+        found = self._in_order(batch) if ordered else self._store.trials(Where(run=batch.run))
+        return (trial for trial in found if batch.terminal or trial.status is not Status.PLAYED)
+
+    def _in_order(self, batch: Batch) -> Iterator[Trial]:
+        for key in figures.in_order(self._settings.store, batch.run, self._batches.cases(batch.id)):
+            yield from self._store.trials(Where(run=batch.run, key=key))
