@@ -1,7 +1,5 @@
 """Whole runs played by worker processes: what comes of them, and what survives the end of a worker."""
 
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -19,21 +17,6 @@ from assay.store.sqlite import SqliteStore
 from assay.trial import CallState, Status
 
 PLAIN = Environment({})
-
-
-def workers_of(pid=None) -> list[int]:
-    """The worker processes of a run, by what the system says of their parents."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            if parent == (pid or os.getpid()) and b"assay.crew" in words:
-                found.append(int(entry.name))
-    return found
 
 
 def stored(path, run=None):
@@ -67,26 +50,6 @@ def conversations(**fields) -> Plan:
     )
 
 
-class Listener:
-    def __init__(self):
-        self.calls, self.trials, self.events, self.started, self.ended = [], [], [], 0, 0
-
-    def on_start(self, run, held):
-        self.started += 1
-
-    def on_event(self, trial, event):
-        self.events.append(event)
-
-    def on_call(self, call):
-        self.calls.append(call)
-
-    def on_trial(self, trial):
-        self.trials.append(trial)
-
-    def on_end(self, run):
-        self.ended += 1
-
-
 @pytest.mark.timeout(120)
 async def test_a_run_comes_to_the_same_however_many_processes_play_it(tmp_path):
     results, path = {}, tmp_path / "one.db"  # one store: a judge's fence comes from its secret
@@ -99,8 +62,7 @@ async def test_a_run_comes_to_the_same_however_many_processes_play_it(tmp_path):
     assert results[0] == results[1] == results[4]
 
 
-async def test_who_listens_hears_of_all_that_workers_do(bench):
-    listener = Listener()
+async def test_who_listens_hears_of_all_that_workers_do(bench, listener):
     await bench.run(bench.plan(workers=2), watchers=[listener])
     assert (listener.started, listener.ended) == (1, 1)
     assert len(listener.calls) == 20
@@ -110,27 +72,11 @@ async def test_who_listens_hears_of_all_that_workers_do(bench):
     assert listener.calls[0].reply.arrivals is not None
 
 
-class EndsWorkers(Listener):
-    """Ends a worker whenever so many more calls have come."""
-
-    def __init__(self, every: int, times: int, number=signal.SIGKILL) -> None:
-        super().__init__()
-        self.every, self.times, self.number = every, times, number
-        self.ended_workers: list[int] = []
-
-    def on_call(self, call):
-        super().on_call(call)
-        if len(self.calls) % self.every == 0 and len(self.ended_workers) < self.times:
-            pid = min(workers_of())
-            self.ended_workers.append(pid)
-            os.kill(pid, self.number)
-
-
 @pytest.mark.timeout(120)
-async def test_workers_killed_at_any_time_lose_and_double_nothing(tmp_path):
+async def test_workers_killed_at_any_time_lose_and_double_nothing(tmp_path, ends_workers):
     path = tmp_path / "one.db"
     whole = await api.run(conversations(scorers=("state",)), store=path, environment=PLAIN)
-    plan, killer = conversations(scorers=("state",), workers=3), EndsWorkers(40, 4)
+    plan, killer = conversations(scorers=("state",), workers=3), ends_workers(40, 4)
     task, _ = load_task(plan, PLAIN)
     async with emulator(plan, task) as server:
         addressed = structs.replace(
@@ -140,7 +86,7 @@ async def test_workers_killed_at_any_time_lose_and_double_nothing(tmp_path):
         )
         killed = await api.run(addressed, store=path, environment=PLAIN, watchers=[killer])
         asked = len(server.ledger.records())
-    assert len(killer.ended_workers) == 4
+    assert len(killer.hit) == 4
     assert killed.run.state == "completed"
 
     def lines(run):

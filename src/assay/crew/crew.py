@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from assay.crew.desk import Desk
-from assay.crew.messages import Ended, Heard, Tripped, Welcome
+from assay.crew.messages import Ended, Heard, Opened, Welcome
 from assay.crew.share import crew_size, share_of
 from assay.crew.work import TRIES, Item, Work
 from assay.errors import UsageError
@@ -165,10 +165,10 @@ class Crew(Loop):
             elif message.event is not None:
                 watcher.on_event(message.key, message.event)
 
-    def tripped(self, desk: Desk, message: Tripped) -> None:
+    def opened(self, desk: Desk, message: Opened) -> None:
         for each in self._desks.values():
             if each is not desk:
-                each.say(message.opened)
+                each.say(message)
 
     def _hand_out(self) -> None:
         """Gives every worker what it can take."""

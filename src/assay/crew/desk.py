@@ -26,6 +26,7 @@ from assay.crew.messages import (
     Heard,
     Kept,
     NoMore,
+    Opened,
     Play,
     Ready,
     Refused,
@@ -33,7 +34,6 @@ from assay.crew.messages import (
     Said,
     SetAside,
     Told,
-    Tripped,
     Want,
     Welcome,
     frame,
@@ -63,7 +63,7 @@ class Foreman(Protocol):
 
     def heard(self, message: Heard) -> None: ...
 
-    def tripped(self, desk: Desk, message: Tripped) -> None: ...
+    def opened(self, desk: Desk, message: Opened) -> None: ...
 
 
 class Desk:
@@ -105,7 +105,7 @@ class Desk:
             Alive: lambda _: None,
             Ready: self._is_ready,
             Finished: self._has_finished,
-            Tripped: self._tripped,
+            Opened: self._opened,
             Broken: _raise,
         }
 
@@ -212,8 +212,8 @@ class Desk:
         del message
         self.finished = True
 
-    def _tripped(self, message: Tripped) -> None:
-        self._foreman.tripped(self, message)
+    def _opened(self, message: Opened) -> None:
+        self._foreman.opened(self, message)
 
     def _commit(self, message: Rows) -> None:
         self._rows += 1

@@ -78,7 +78,7 @@ class Halt(Struct, frozen=True, tag=8, array_like=True):
     reason: StopReason
 
 
-class Opened(Struct, frozen=True, tag=9, array_like=True):
+class Opened(Struct, frozen=True, tag=12, array_like=True):
     """The breaker of a model on an endpoint has opened in one process; so it does in the others.
 
     The times are of the monotonic clock.
@@ -162,14 +162,8 @@ class Finished(Struct, frozen=True, tag=11, array_like=True):
     """The worker has nothing in play and takes no more."""
 
 
-class Tripped(Struct, frozen=True, tag=12, array_like=True):
-    """A breaker has opened here."""
-
-    opened: Opened
-
-
 Said: TypeAlias = (
-    Ready | Want | Began | Ended | Rows | SetAside | Book | Heard | Alive | Broken | Finished | Tripped
+    Ready | Want | Began | Ended | Rows | SetAside | Book | Heard | Alive | Broken | Finished | Opened
 )
 
 

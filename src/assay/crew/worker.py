@@ -45,6 +45,7 @@ from assay.loading.environment import Environment
 from assay.loop import Loop
 from assay.plan import Bound, Planned
 from assay.ports import Run, Stop
+from assay.seat.lane import Lane
 from assay.store.joined import JoinedStore
 from assay.trial import Call, Event, Status, Trial
 
@@ -72,7 +73,8 @@ class Worker:
         self._positions: dict[str, int] = {}
         self._main = asyncio.current_task()
         self._scores_after = self._watched = False
-        self._share: Share | None = None
+        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._openings: dict[tuple[str, str], tuple[str, float, float]] = {}
         self._store: JoinedStore | None = None
         self._hear: dict[type, Callable[[JSON], None]] = {
             Play: self._handed.append,
@@ -83,7 +85,7 @@ class Worker:
             Begin: lambda message: self._zero.set_result(message.zero),
             NoMore: self._nothing_more,
             Halt: lambda message: self.stop.now(message.reason),
-            Opened: lambda _: None,
+            Opened: self._opened_elsewhere,
         }
 
     async def play(self, end: socket.socket) -> None:
@@ -106,7 +108,7 @@ class Worker:
         ) as whole:
             self.say(Ready())
             self._beat()
-            self._share = share = self._share_of(whole, welcome, await self._zero)
+            share = self._share_of(whole, welcome, await self._zero)
             await Loop(share, store, [self], self.stop).play_all()
         await store.close()
 
@@ -114,6 +116,8 @@ class Worker:
         share = Share(whole, self)
         share.run, share.zero = welcome.run, zero
         self._scores_after = share.scores_after
+        every = (*whole.places.values(), *(scored.places for scored in whole.scorers))
+        self._lanes = {(p.endpoint.name, p.name): p.lane for places in every for p in places}
         if welcome.budgeted:
             share.budget = self._budget
         self.say(Want(max(1, min(AHEAD, share.schedule.slots // 4))))
@@ -168,6 +172,21 @@ class Worker:
     def on_call(self, call: Call) -> None:
         if self._watched:
             self._show(Heard(call=call))
+        if call.error is not None:
+            self._tell_of_breakers()
+
+    def _tell_of_breakers(self) -> None:
+        """An attempt has failed: where that has opened a breaker, the other workers hear of it."""
+        for (endpoint, model), lane in self._lanes.items():
+            opening = lane.breaker.opening
+            if opening is not None and opening != self._openings.get((endpoint, model)):
+                self._openings[endpoint, model] = opening
+                self.say(Opened(endpoint, model, *opening))
+
+    def _opened_elsewhere(self, message: Opened) -> None:
+        at = (message.endpoint, message.model)
+        self._openings[at] = (message.why, message.since, message.until)
+        self._lanes[at].hear(*self._openings[at])
 
     def on_trial(self, trial: Trial) -> None:
         if self._watched:

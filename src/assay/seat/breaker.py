@@ -45,6 +45,15 @@ class Breaker:
         """Why it is open; None while it is closed."""
         return self._why
 
+    @property
+    def opening(self) -> tuple[str, float, float] | None:
+        """While it is open: why, since when calls are held, and until when."""
+        return None if self._why is None else (self._why, self._since, self._until)
+
+    def hear(self, why: str, since: float, until: float) -> None:
+        """It has opened in another process of the run, and so it does here."""
+        self._open(why, since, until)
+
     def wait(self, now: float) -> float:
         """Seconds until a call may pass: 0 for now, infinite while another one probes.
 

@@ -141,6 +141,11 @@ class Lane:
         self.breaker.dropped(probe=admission.probe)
         self.endpoint.advance()
 
+    def hear(self, why: str, since: float, until: float) -> None:
+        """The breaker has opened in another process of the run."""
+        self.breaker.hear(why, since, until)
+        self.advance()
+
     def parks(self, failure: CallError) -> bool:
         """Whether the server asks for a longer wait than calls are held: it is left alone until then."""
         asked = failure.retry_after
