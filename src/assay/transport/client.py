@@ -10,6 +10,7 @@ from assay.errors import CallError, ErrorClass
 from assay.message import Instants
 from assay.transport.connection import Connection
 from assay.transport.dial import Names, dial
+from assay.transport.poller import Poller
 from assay.transport.sink import BYTE_LIMIT, Clocks, Origin, Sink, Target
 from assay.turnstile import Turnstile
 
@@ -25,6 +26,7 @@ class Client:
         self._tls = tls
         self._names = Names()
         self._turns = Turnstile()
+        self._poller: Poller | None = None
         self._idle: dict[Origin, dict[Connection, None]] = {}
         self._open: set[Connection] = set()
         self._closed = False
@@ -74,6 +76,8 @@ class Client:
         await self._names.close()
         for connection in list(self._open):
             connection.shut()
+        if self._poller is not None:
+            self._poller.close()
         await asyncio.sleep(0)  # lets the tasks of those requests hear of it
 
     def _take(self, origin: Origin) -> Connection | None:
@@ -85,8 +89,9 @@ class Client:
         if self._closed:
             raise CallError(ErrorClass.CONNECT, "the client is closed")
         sock, tls = await dial(origin, clocks, self._names, self._context(origin))
+        poller = self._poller = self._poller or Poller()
         connection = Connection(
-            sock, tls, origin, turns=self._turns, on_idle=self._keep, on_closed=self._forget
+            sock, tls, origin, poller=poller, turns=self._turns, on_idle=self._keep, on_closed=self._forget
         )
         self._open.add(connection)
         return connection

@@ -14,6 +14,7 @@ from msgspec import structs
 from assay.errors import CallError, ErrorClass, StaleConnection
 from assay.message import Instants
 from assay.transport.inflate import Inflate
+from assay.transport.poller import Poller
 from assay.transport.response import ResponseParser
 from assay.transport.sink import Clocks, Origin, Progress, Sink, timed_out
 from assay.transport.stamps import ANCILLARY, ask_for_stamps, stamp_of, wall_offset
@@ -50,6 +51,7 @@ class Connection:
         "_offset",
         "_on_closed",
         "_on_idle",
+        "_poller",
         "_progress",
         "_reads",
         "_response",
@@ -75,6 +77,7 @@ class Connection:
         tls: Tls | None,
         origin: Origin,
         *,
+        poller: Poller,
         turns: Turnstile,
         on_idle: Callable[[Connection], None],
         on_closed: Callable[[Connection], None],
@@ -84,6 +87,7 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._sock = sock
         self._tls = tls
+        self._poller = poller
         self._turns = turns
         self._on_idle = on_idle
         self._on_closed = on_closed
@@ -99,7 +103,7 @@ class Connection:
         self._limit = self._offset = self._floor = self._at = self._reads = self._size = 0
         self._started = self._connected = self._sent = 0
         self._headers_at = self._progress = self._final = 0
-        self._loop.add_reader(sock.fileno(), self._readable)
+        poller.watch(sock.fileno(), self._readable)
 
     def start(
         self, data: bytes, sink: Sink, clocks: Clocks, limit: int, started: int, *, reused: bool
@@ -138,7 +142,7 @@ class Connection:
         if self.closed:
             return
         self.closed = True
-        self._loop.remove_reader(self._sock.fileno())
+        self._poller.forget(self._sock.fileno())
         self._loop.remove_writer(self._sock.fileno())
         self._sock.close()
         if self._timer is not None:

@@ -46,6 +46,8 @@ def stamp_of(ancillary: list[tuple[int, int, bytes]]) -> int | None:
     """Wall-clock ns of the last byte that a recvmsg returned, if the kernel said so."""
     for _, kind, raw in ancillary:
         if kind == _SO_TIMESTAMPNS and len(raw) == _TIMESPEC.size:
+            seconds: int
+            nanoseconds: int
             seconds, nanoseconds = _TIMESPEC.unpack(raw)
-            return int(seconds * 1_000_000_000 + nanoseconds)
+            return seconds * 1_000_000_000 + nanoseconds
     return None
