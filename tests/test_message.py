@@ -1,19 +1,4 @@
-from hypothesis import given
-from hypothesis import strategies as st
-
 from assay.message import Arrivals, Kind, Message, Reply, Sampling, ToolCall
-
-
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 2**62), st.integers(0, 1023), st.integers(0, 2**31), st.integers(0, 2**31))
-    )
-)
-def test_packed_arrivals_come_back_as_they_were(rows):
-    arrivals = Arrivals()
-    for row in rows:
-        arrivals.append(*row)
-    assert Arrivals.unpack(arrivals.pack()) == arrivals
 
 
 def test_only_events_with_characters_of_an_answer_are_token_events():
@@ -24,6 +9,25 @@ def test_only_events_with_characters_of_an_answer_are_token_events():
     arrivals.append(40, Kind.CONTENT | Kind.FINISH, 2, 4)
     arrivals.append(50, Kind.USAGE, 9, 5)
     assert arrivals.token_stamps() == [30, 40]
+    assert arrivals.token_span() == (30, 40)
+
+
+def test_events_of_one_read_are_one_group_and_each_has_its_stamp():
+    arrivals = Arrivals()
+    arrivals.append(10, Kind.ROLE, 0, 1)
+    arrivals.extend(20, Kind.CONTENT, [3, 4, 5], 2)
+    arrivals.append(20, Kind.FINISH, 0, 2)
+    arrivals.append(30, Kind.DONE, 0, 2)
+    arrivals.extend(40, Kind.CONTENT, [], 3)
+    assert (list(arrivals.stamps), list(arrivals.reads), list(arrivals.counts)) == (
+        [10, 20, 30],
+        [1, 2, 2],
+        [1, 4, 1],
+    )
+    assert arrivals.at == [10, 20, 20, 20, 20, 30]
+    assert arrivals.read == [1, 2, 2, 2, 2, 2]
+    assert arrivals.token_span() == (20, 20)
+    assert Arrivals().token_span() is None
 
 
 def test_settings_lie_over_others_and_zero_is_a_setting():

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
+from collections.abc import Sequence
 from enum import IntFlag, StrEnum
+from itertools import accumulate
 from typing import Literal
 
 from msgspec import Struct, field
@@ -130,58 +133,96 @@ TOKEN_KINDS = Kind.CONTENT | Kind.REASONING | Kind.TOOL | Kind.REFUSAL
 
 
 class Arrivals:
-    """What arrived and when, as parallel arrays: one entry an event.
+    """What arrived and when, as parallel arrays.
 
-    `at` monotonic ns, stamped when the bytes left the socket; `kind` a set of `Kind` bits;
-    `length` characters; `read` the number of the socket read that brought the event, so that
-    events of one read (which share one stamp) can be told from events of their own.
+    An entry an event: `kind` a set of `Kind` bits, `length` characters. An entry a group, the
+    events that one read of the socket brought together: `stamps` monotonic ns, when the bytes left
+    the socket; `reads` the number of the read, from 1, so that events which share a stamp can be
+    told from events of their own; `counts` how many events.
     """
 
-    __slots__ = ("at", "kind", "length", "read")
+    __slots__ = ("counts", "kind", "length", "reads", "stamps")
 
     def __init__(self) -> None:
-        self.at = array("q")
+        self.stamps = array("q")
+        self.reads = array("I")
+        self.counts = array("I")
         self.kind = array("H")
         self.length = array("I")
-        self.read = array("I")
 
     def append(self, at: int, kind: int, length: int, read: int) -> None:
-        self.at.append(at)
         self.kind.append(kind)
         self.length.append(length)
-        self.read.append(read)
+        reads = self.reads
+        if reads and reads[-1] == read and self.stamps[-1] == at:
+            self.counts[-1] += 1
+        else:
+            self.stamps.append(at)
+            reads.append(read)
+            self.counts.append(1)
+
+    def extend(self, at: int, kind: int, lengths: Sequence[int], read: int) -> None:
+        """Takes in events of one kind that one read brought."""
+        if lengths:
+            self.append(at, kind, lengths[0], read)
+            more = len(lengths) - 1
+            self.kind.extend((kind,) * more)
+            self.length.extend(lengths[1:])
+            self.counts[-1] += more
+
+    @property
+    def at(self) -> list[int]:
+        """The stamp of each event."""
+        return self._each(self.stamps)
+
+    @property
+    def read(self) -> list[int]:
+        """The number of the read that brought each event."""
+        return self._each(self.reads)
+
+    def _each(self, of_groups: array[int]) -> list[int]:
+        if len(of_groups) == len(self.kind):
+            return of_groups.tolist()
+        return [value for value, count in zip(of_groups, self.counts, strict=True) for _ in range(count)]
 
     def __len__(self) -> int:
-        return len(self.at)
+        return len(self.kind)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Arrivals) and self.pack() == other.pack()
+        return isinstance(other, Arrivals) and all(
+            getattr(self, name) == getattr(other, name) for name in self.__slots__
+        )
 
     __hash__ = None  # type: ignore[assignment]  # a mutable buffer has no hash
 
     def token_stamps(self) -> list[int]:
         """Stamps (monotonic ns) of the events that carried at least one character of answer."""
-        answering = int(TOKEN_KINDS)  # plain integers: a flag's & costs three times the loop
         return [
             at
             for at, kind, length in zip(self.at, self.kind, self.length, strict=True)
-            if length and kind & answering
+            if length and kind & _ANSWERING
         ]
 
-    def pack(self) -> bytes:
-        """The arrays as bytes: a count, then each array in native order."""
-        columns = (self.at, self.kind, self.length, self.read)
-        return len(self.at).to_bytes(4, "little") + b"".join(c.tobytes() for c in columns)
+    def token_span(self) -> tuple[int, int] | None:
+        """The first and the last of the token stamps; None where there is none."""
+        answers = [
+            next((n for n in places if self.length[n] and self.kind[n] & _ANSWERING), None)
+            for places in (range(len(self)), range(len(self) - 1, -1, -1))
+        ]
+        first, last = answers
+        if first is None or last is None:
+            return None
+        return self._stamp(first), self._stamp(last)
 
-    @classmethod
-    def unpack(cls, raw: bytes) -> Arrivals:
-        """The inverse of `pack`."""
-        self, count, offset = cls(), int.from_bytes(raw[:4], "little"), 4
-        for column in (self.at, self.kind, self.length, self.read):
-            size = count * column.itemsize
-            column.frombytes(raw[offset : offset + size])
-            offset += size
-        return self
+    def _stamp(self, event: int) -> int:
+        """The stamp of the nth event."""
+        if len(self.stamps) == len(self.kind):
+            return self.stamps[event]
+        group = bisect_right(list(accumulate(self.counts)), event)
+        return self.stamps[group]
+
+
+_ANSWERING = int(TOKEN_KINDS)  # plain integers: a flag's & costs three times the loop
 
 
 class Instants(Struct, frozen=True, omit_defaults=True):

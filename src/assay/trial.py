@@ -64,8 +64,8 @@ class Call(Struct, frozen=True):
     @property
     def ttft(self) -> float | None:
         """Seconds from the first request byte to the first token event; None if none came."""
-        stamps = self.reply.arrivals.token_stamps()
-        return (stamps[0] - self.reply.instants.sent) / 1e9 if stamps else None
+        span = self.reply.arrivals.token_span()
+        return None if span is None else (span[0] - self.reply.instants.sent) / 1e9
 
     @property
     def latency(self) -> float | None:
@@ -73,8 +73,8 @@ class Call(Struct, frozen=True):
         instants = self.reply.instants
         if not instants.sent or not instants.ended:
             return None
-        stamps = self.reply.arrivals.token_stamps()
-        return ((stamps[-1] if stamps else instants.ended) - instants.sent) / 1e9
+        span = self.reply.arrivals.token_span()
+        return ((instants.ended if span is None else span[1]) - instants.sent) / 1e9
 
     @property
     def gaps(self) -> list[float]:
@@ -85,10 +85,10 @@ class Call(Struct, frozen=True):
     @property
     def output_rate(self) -> float | None:
         """Output tokens a second after the first token event: (N - 1) / (last - first)."""
-        stamps, usage = self.reply.arrivals.token_stamps(), self.reply.usage
-        if usage is None or usage.output < 2 or len(stamps) < 2 or stamps[-1] == stamps[0]:
+        span, usage = self.reply.arrivals.token_span(), self.reply.usage
+        if usage is None or usage.output < 2 or span is None or span[1] == span[0]:
             return None
-        return (usage.output - 1) / ((stamps[-1] - stamps[0]) / 1e9)
+        return (usage.output - 1) / ((span[1] - span[0]) / 1e9)
 
 
 class EventKind(StrEnum):

@@ -158,5 +158,5 @@ def json_text(value: object) -> str:
 
 def _plain(value: object) -> JSON:
     if isinstance(value, Arrivals):
-        return {name: list(getattr(value, name)) for name in Arrivals.__slots__}
+        return {name: list(getattr(value, name)) for name in ("at", "kind", "length", "read")}
     raise NotImplementedError(type(value).__name__)

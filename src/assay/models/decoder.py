@@ -96,7 +96,7 @@ class Decoder:
         if not self._is_stream:
             self._whole(self._json_body())
         elif not self._done:
-            self._stream_ended(instants.ended, self._arrivals.read[-1] if len(self._arrivals) else 0)
+            self._stream_ended(instants.ended, self._arrivals.reads[-1] if len(self._arrivals) else 0)
         if not (self._finish or self._text or self._reasoning or self._refusal or self._calls):
             problem = "an empty reply without a reason" if self._answered else "a reply without choices"
             raise self._breach(problem, b"".join(self._body))

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from assay.errors import CallError, ErrorClass
 from assay.keys import JSON
-from assay.message import Finish, Kind, Usage
+from assay.message import Arrivals, Finish, Kind, Usage
 from assay.models.decoder import Decoder, GrowingCall, provider_error, raw_text, read_json
 from assay.ports import OnRead
 from assay.transport.sink import Progress
@@ -164,7 +164,7 @@ class OllamaDecoder(Decoder):
             self._lines(body.split(b"\n"), 0, 0)
         else:
             self._lines([body], 0, 0)
-        del self._arrivals.at[:], self._arrivals.kind[:], self._arrivals.length[:], self._arrivals.read[:]
+        self._arrivals = Arrivals()
         if not self._done:
             raise self._cut() if self._answered else self._breach("a reply without a message", body)
 

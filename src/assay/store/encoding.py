@@ -20,6 +20,7 @@ from assay.case import Case
 from assay.errors import ErrorClass
 from assay.keys import JSON
 from assay.message import Arrivals, Finish, Instants, Message, Reply, Request, ToolSpec, Usage
+from assay.store.arrivals import pack, unpack
 from assay.trial import Call, CallState, Event, EventKind, Outcome, Score, Transcript, Trial
 
 T = TypeVar("T")
@@ -29,7 +30,6 @@ Row: TypeAlias = tuple[Value, ...]
 HASH_BYTES = 16
 SHRINK_FROM = 1024
 """Bodies of so many bytes are compressed: below it, zlib costs more time than it saves room."""
-SHRINK_ARRIVALS_FROM = 256
 
 # 0xC1 is the one byte that MessagePack never uses.
 _AS_JSON, _DEFLATED = b"\xc1j", b"\xc1z"
@@ -45,9 +45,9 @@ def packed(value: object) -> bytes:
         return _AS_JSON + text.encode("utf-8", "surrogatepass")
 
 
-def shrunk(raw: bytes, at_least: int = SHRINK_FROM) -> bytes:
+def shrunk(raw: bytes) -> bytes:
     """The bytes, deflated where that is worth it."""
-    if len(raw) < at_least:
+    if len(raw) < SHRINK_FROM:
         return raw
     smaller = _DEFLATED + zlib.compress(raw, 1)
     return smaller if len(smaller) < 0.9 * len(raw) else raw
@@ -230,7 +230,7 @@ def settlement_row(number: int, call: Call, bodies: Bodies) -> Row:
 
 
 def _arrivals(reply: Reply) -> bytes | None:
-    return shrunk(reply.arrivals.pack(), SHRINK_ARRIVALS_FROM) if len(reply.arrivals) else None
+    return pack(reply.arrivals) if len(reply.arrivals) else None
 
 
 def _said(reply: Reply, detail: str = "") -> _Said:
@@ -258,7 +258,7 @@ def _reply(said: _Said, message: Message | None, usage: Usage | None, arrivals: 
         served_model=said.served_model,
         fingerprint=said.fingerprint,
         instants=Instants(*said.instants),
-        arrivals=Arrivals() if arrivals is None else Arrivals.unpack(grown(arrivals)),
+        arrivals=Arrivals() if arrivals is None else unpack(grown(arrivals)),
         call=said.call,
         logprobs=said.logprobs,
     )
