@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from assay.errors import CallError, ErrorClass
 from assay.keys import JSON
 from assay.message import Finish, Kind
@@ -19,6 +21,7 @@ from assay.models.openai_wire import (
     usage_of,
 )
 from assay.models.sse import COMMENT, NAMED_ERROR, EventSplitter
+from assay.models.stencil import Stencil, all_plain, cut
 from assay.ports import OnRead
 from assay.transport.sink import Progress
 
@@ -26,17 +29,22 @@ from assay.transport.sink import Progress
 _ROLE, _CONTENT, _REASONING = int(Kind.ROLE), int(Kind.CONTENT), int(Kind.REASONING)
 _TOOL, _REFUSAL, _USAGE = int(Kind.TOOL), int(Kind.REFUSAL), int(Kind.USAGE)
 _FINISH, _ERROR, _COMMENT, _DONE = int(Kind.FINISH), int(Kind.ERROR), int(Kind.COMMENT), int(Kind.DONE)
+_TRIES = 4
+"""Events of a stream that may show where the content stands: nearly always the first one does."""
+
 _ON_NOTHING, _ON_CONTENT, _ON_END = Progress.NOTHING, Progress.CONTENT, Progress.END
 
 
 class ReplyDecoder(Decoder):
     """The sink of one request to OpenAI's chat completions or a server that speaks like them."""
 
-    __slots__ = ("_legacy", "_splitter")
+    __slots__ = ("_legacy", "_opening", "_splitter", "_stencil", "_tries")
 
     def __init__(self, on_read: OnRead | None = None, first_call: int = 0) -> None:
         super().__init__(on_read, first_call)
         self._splitter = EventSplitter()
+        self._stencil: Stencil | None = None
+        self._opening = self._tries = _TRIES
         self._legacy = False  # whether the call that is known came as `function_call` alone
 
     @property
@@ -56,14 +64,60 @@ class ReplyDecoder(Decoder):
     # a stream
 
     def _stream(self, data: bytes, at: int, read: int) -> Progress:
-        return self._events(self._splitter.feed(data), at, read)
+        if self._opening:
+            return self._open(data, at, read)
+        stencil = self._stencil
+        if stencil is None or not self._splitter.between:
+            return self._events(self._splitter.feed(data), at, read)
+        if (text := stencil.single(data)) is not None:
+            self._show(text)
+            self._arrivals.append(at, _CONTENT, len(text), read)
+            return _ON_CONTENT
+        parts = stencil.split(data)
+        if parts is None:
+            return self._events(self._splitter.feed(data), at, read)
+        head, contents, tail = parts
+        if head:
+            progress = self._events(self._splitter.feed(head), at, read)
+            rest = data[len(head) :]
+            return progress if progress is _ON_END else max(progress, self._stream(rest, at, read))
+        progress = self._contents(stencil, contents, at, read)
+        if tail and progress is not _ON_END:
+            progress = max(progress, self._events(self._splitter.feed(tail), at, read))
+        return progress
+
+    def _open(self, data: bytes, at: int, read: int) -> Progress:
+        """The first events one by one, so that what one of them shows serves for the next."""
+        cut = data.find(b"\n\n") + 2
+        if cut < 2:
+            return self._events(self._splitter.feed(data), at, read)
+        self._opening -= 1
+        progress = self._events(self._splitter.feed(data[:cut]), at, read)
+        if progress is _ON_END or cut == len(data):
+            return progress
+        return max(progress, self._stream(data[cut:], at, read))
+
+    def _contents(self, stencil: Stencil, contents: list[bytes], at: int, read: int) -> Progress:
+        """Takes in what stands between the events' ends by the stencil."""
+        if (texts := all_plain(contents)) is not None:
+            self._show("".join(texts))
+            self._arrivals.extend(at, _CONTENT, list(map(len, texts)), read)
+            return _ON_CONTENT
+        if len(contents) == 1:
+            return self._events(self._splitter.feed(stencil.enclosed(contents[0])), at, read)
+        progress = _ON_NOTHING
+        for content in contents:
+            progress = max(progress, self._contents(stencil, [content], at, read))
+            if progress is _ON_END:
+                break
+        return progress
 
     def _events(self, events: list[bytes], at: int, read: int) -> Progress:
         progress = _ON_NOTHING
         named_error = False
         for event in events:
             if event[:1] == b"{" and not named_error:
-                if self._chunk(_answer(event), at, read):
+                if self._event(event, at, read):
                     progress = _ON_CONTENT
             elif event is COMMENT:
                 self._arrivals.append(at, _COMMENT, 0, read)
@@ -76,12 +130,22 @@ class ReplyDecoder(Decoder):
             elif named_error:
                 self._arrivals.append(at, _ERROR, 0, read)
                 raise provider_error(loosely(event))
-            elif event.strip() and self._chunk(_answer(event), at, read):
+            elif event.strip() and self._event(event, at, read):
                 progress = _ON_CONTENT
         return progress
 
-    def _chunk(self, chunk: WireAnswer, at: int, read: int) -> bool:
-        """Takes one chunk in; whether it was progress."""
+    def _event(self, event: bytes, at: int, read: int) -> bool:
+        """Takes one event in; whether it was progress."""
+        chunk = _answer(event)
+        kind = self._chunk(chunk, at, read)
+        if kind == _CONTENT and self._tries and self._stencil is None:
+            self._tries -= 1
+            self._stencil = _stencil_of(event, chunk)
+            self._opening *= self._stencil is None
+        return kind != 0
+
+    def _chunk(self, chunk: WireAnswer, at: int, read: int) -> int:
+        """Takes one chunk in; the kinds of what it brought."""
         kind = length = 0
         if chunk.error is not None or chunk.object == "error":
             self._check_error(chunk, at, read)
@@ -93,7 +157,7 @@ class ReplyDecoder(Decoder):
         if self._served is None:
             self._served, self._fingerprint = chunk.model, chunk.system_fingerprint
         self._arrivals.append(at, kind, length, read)
-        return kind != 0
+        return kind
 
     def _check_error(self, chunk: WireAnswer, at: int, read: int) -> None:
         if chunk.error or chunk.object == "error":
@@ -217,6 +281,23 @@ class ReplyDecoder(Decoder):
         self._served, self._fingerprint = answer.model, answer.system_fingerprint
         if answer.choices:
             self._choice(answer.choices[0])
+
+
+def _stencil_of(event: bytes, chunk: WireAnswer) -> Stencil | None:
+    """The stencil of an event that brought content alone, proved by reading it with another content."""
+    choice, *others = chunk.choices or (WireChoice(),)
+    said = choice.delta or choice.message
+    content = None if said is None else said.content
+    if said is None or not isinstance(content, str) or (stencil := cut(event, content)) is None:
+        return None
+    other = content + "~"
+    field = "message" if choice.delta is None else "delta"
+    changed = structs.replace(choice, **{field: structs.replace(said, content=other)})
+    try:
+        read = ANSWER.decode(stencil.enclosed(other.encode())[len(b"data: ") :])
+    except ValueError:
+        return None
+    return stencil if read == structs.replace(chunk, choices=[changed, *others]) else None
 
 
 def _answer(data: bytes) -> WireAnswer:

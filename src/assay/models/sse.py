@@ -24,6 +24,11 @@ class EventSplitter:
         self._more: list[bytes] = []  # the data lines before it
         self._error = False
 
+    @property
+    def between(self) -> bool:
+        """Whether all events have ended, so that the next byte begins one."""
+        return self._data is None and not self._tail and not self._error
+
     def feed(self, data: bytes) -> list[bytes]:
         """The data of each event that these bytes have ended, COMMENT and NAMED_ERROR among them."""
         if b"\n" not in data and b"\r" not in data:
