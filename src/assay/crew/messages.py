@@ -14,6 +14,7 @@ from assay.keys import JSON
 from assay.message import Arrivals
 from assay.plan import Plan
 from assay.ports import Run
+from assay.store.arrivals import pack, unpack
 from assay.store.joined import Membership
 from assay.trial import Call, Event, Trial
 
@@ -169,13 +170,13 @@ Said: TypeAlias = (
 
 def _as_bytes(value: object) -> bytes:
     if isinstance(value, Arrivals):
-        return value.pack()
+        return pack(value)
     raise NotImplementedError(type(value).__name__)
 
 
 def _from_bytes(kind: type, raw: object) -> object:
     if kind is Arrivals and isinstance(raw, bytes):
-        return Arrivals.unpack(raw)
+        return unpack(raw)
     raise NotImplementedError(kind.__name__)
 
 
