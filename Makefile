@@ -16,7 +16,7 @@ test: $(VENV)/installed-dev
 # Local weights: in an environment of their own, since torch is large. By pip, which takes a CPU build of
 # this torch where there is one at hand.
 test-hf: $(HF)/installed
-	$(HF)/bin/python -m pytest tests/huggingface
+	$(HF)/bin/python -m pytest tests/huggingface tests/loading/test_readers.py
 
 # Real servers, built first if they are not there (needs a C++ compiler; some ten minutes and 2 GB in .cache/).
 test-real: $(VENV)/installed-dev

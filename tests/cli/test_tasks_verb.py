@@ -94,3 +94,34 @@ def test_a_file_that_is_missing_is_an_error(assay, name):
     typed = assay("tasks", "check", name)
     assert typed.code == 2
     assert "no such file" in typed.err
+
+
+SAMPLES = {
+    "squad": ("dev.json", json.dumps({"data": [{"title": "T", "paragraphs": [
+        {"context": f"The {name} is {n}.", "qas": [
+            {"id": f"{name}", "question": f"What is the {name}?", "answers": [{"text": str(n)}]},
+            {"id": f"no {name}", "question": f"Who made the {name}?", "answers": [], "is_impossible": True},
+        ]} for n, name in enumerate(("ship", "port", "sea"))
+    ]}]})),
+    "choice": ("mc.csv", "question,A,B,answer\nFirst?,x,y,A\nSecond?,x,y,B\n"),
+    "bfcl": ("simple.json", "".join(json.dumps({
+        "id": f"simple_python_{n}", "question": [[{"role": "user", "content": f"Add {n}."}]],
+        "function": [{"name": "math.add", "description": "", "parameters": {
+            "type": "dict", "properties": {"n": {"type": "integer"}}, "required": ["n"]}}],
+    }) + "\n" for n in range(4))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("task", SAMPLES)
+@pytest.mark.parametrize(("skill", "value"), [("1", 1.0), ("0", 0.0)])
+def test_a_public_set_is_played_from_its_file(assay, task, skill, value):
+    name, text = SAMPLES[task]
+    assay.write(name, text)
+    (assay.folder / "possible_answer").mkdir()
+    truth = ({"id": f"simple_python_{n}", "ground_truth": [{"math.add": {"n": [n]}}]} for n in range(4))
+    assay.write(f"possible_answer/{name}", "".join(json.dumps(row) + "\n" for row in truth))
+    typed = assay("run", task, "--data", name, "--model", f"emulated/skill-{skill}", "--json")
+    assert typed.code == 0, typed.err
+    (model,) = typed.json["models"]
+    assert model["headline"]["value"] == value
+    assert model["statuses"]["scored"] == {"squad": 6, "choice": 2, "bfcl": 4}[task]

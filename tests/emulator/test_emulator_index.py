@@ -66,6 +66,14 @@ def test_the_right_answer_is_the_target_as_a_text(target, right):
     assert made.wrong != made.right
 
 
+def test_of_several_allowed_arguments_the_first_is_said():
+    rate = {"any_of": [0.2, 0.25], "optional": True}
+    arguments = {"bill": {"any_of": [50]}, "rate": rate, "never": {"any_of": [], "optional": True}}
+    made = entry((say("user", "x"),), {"calls": [{"name": "tip", "arguments": arguments}]})
+    assert made.right.calls == (("tip", '{"bill":50,"rate":0.2}'),)
+    assert json.loads(made.wrong.calls[0][1]) != {"bill": 50, "rate": 0.2}
+
+
 def test_a_target_of_calls_becomes_tool_calls_and_a_wrong_argument():
     target = {"calls": [{"name": "tip", "arguments": {"bill": 50, "rate": 0.2}}]}
     made = entry(ASKED, target)

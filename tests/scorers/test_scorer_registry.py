@@ -6,6 +6,7 @@ from assay.errors import UsageError
 from assay.scorers import SCORERS, make_scorer
 
 RENAMED = {
+    "squad": "squad_exact",
     "relevance": "relevance_ref",
     "similarity": "similarity_char_tfidf",
     "structure": "structure_match",

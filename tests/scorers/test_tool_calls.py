@@ -1,5 +1,6 @@
 """Tool calls: accuracy, success and number."""
 
+import json
 from itertools import permutations
 
 import pytest
@@ -146,3 +147,61 @@ def test_no_other_pairing_is_worth_more(worth):
     else:
         best = max(sum(worth[r][c] for c, r in enumerate(p)) for p in permutations(range(rows), columns))
     assert sum(worth[row][column] for row, column in pairs) == best
+
+
+OPTIONAL = {"any_of": [2, 3], "optional": True}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "accuracy"),
+    [
+        ('{"city": "Oslo"}', 1),
+        ('{"city": "Oslo", "limit": 3}', 1),
+        ('{"city": "Oslo", "limit": 4}', 1 / 2),
+        ('{"limit": 3}', 1 / 2),
+    ],
+)
+def test_an_optional_argument_may_be_left_out_but_not_be_wrong(played, arguments, accuracy):
+    target = _want(("weather", {"city": "Oslo", "limit": OPTIONAL}))
+    trial = played("", target, calls=[("weather", arguments)], tools=[WEATHER])
+    assert tool_calls().check(trial)[0].value == pytest.approx(accuracy)
+
+
+@pytest.mark.parametrize("limit", [{"any_of": 2, "optional": True}, {"any_of": [2], "optional": "yes"}])
+def test_what_only_looks_optional_is_a_value(played, limit):
+    trial = played(
+        "", _want(("weather", {"city": "x", "limit": limit})), calls=[("weather", '{"city": "x"}')]
+    )
+    assert tool_calls().check(trial)[0].value == pytest.approx(1 / 2)
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted", "loosely", "strictly"),
+    [
+        ("april 1 2024", "April 1, 2024", 1, 0),
+        ("it's", 'it"s', 1, 0),
+        ("April 2", "April 1", 0, 0),
+        (["New-York"], ["new york"], 1, 0),
+        ({"a": "X"}, {"a": "x"}, 1, 0),
+        (1, "1", 0, 0),
+    ],
+)
+def test_loose_texts_differ_in_no_case_blank_or_mark(played, said, wanted, loosely, strictly):
+    call = ("f", json.dumps({"x": said}))
+    trial = played("", _want(("f", {"x": wanted})), calls=[call])
+    assert tool_calls(loose=True).check(trial)[0].value == loosely
+    assert tool_calls().check(trial)[0].value == strictly
+
+
+@pytest.mark.parametrize(("city", "right"), [("Oslo", True), ("Rome", False)])
+def test_whole_adds_whether_all_of_it_is_right(played, city, right):
+    target = _want(("weather", {"city": city, "days": 3}))
+    trial = played("", target, calls=[("weather", '{"city": "Oslo", "days": 3}')], tools=[WEATHER])
+    assert [score.name for score in tool_calls().check(trial)][-1] == "num_tool_calls"
+    last = tool_calls(whole=True).check(trial)[-1]
+    assert (last.name, last.value) == ("tool_call_whole", right)
+
+
+def test_settings_that_are_left_out_keep_the_identity_of_stored_scores():
+    assert tool_calls().settings == {}
+    assert tool_calls(loose=True).settings == {"loose": True}

@@ -86,7 +86,19 @@ def _text(value: JSON) -> str:
 def _calls(calls: JSON) -> Said:
     if not calls:
         return Said(ABSTAINED)
-    return Said(calls=tuple((call["name"], _text(call.get("arguments", {}))) for call in calls))
+    return Said(calls=tuple((call["name"], _text(_first(call.get("arguments", {})))) for call in calls))
+
+
+def _first(arguments: JSON) -> JSON:
+    """The arguments with one value each: of several allowed ones the first; none of none."""
+    found = {}
+    for name, value in arguments.items():
+        several = isinstance(value, dict) and "any_of" in value and value.keys() <= {"any_of", "optional"}
+        if not several:
+            found[name] = value
+        elif value["any_of"]:
+            found[name] = value["any_of"][0]
+    return found
 
 
 def _wrong_calls(calls: JSON) -> Said:
@@ -97,7 +109,8 @@ def _wrong_calls(calls: JSON) -> Said:
     arguments = first.get("arguments", {})
     if not arguments:
         return Said("I cannot do that.")
-    changed = {**first, "arguments": wrong_value(arguments, [arguments], None)}
+    chosen = _first(arguments)
+    changed = {**first, "arguments": wrong_value(chosen, [chosen], None)}
     return _calls([changed, *calls[1:]])
 
 

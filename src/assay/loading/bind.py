@@ -21,8 +21,9 @@ from assay.emulator.server import Emulator
 from assay.errors import UsageError
 from assay.keys import JSON, digest
 from assay.loading import files
-from assay.loading.cases import CaseFile, Cases
+from assay.loading.cases import CaseFile, Cases, ListedCases
 from assay.loading.catalogue import resolved
+from assay.loading.datasets_hub import PREFIX, numbered, open_dataset
 from assay.loading.environment import Environment
 from assay.loading.exchanges import build_exchange, guarded_fetch
 from assay.loading.models import ModelShelf, check
@@ -77,7 +78,7 @@ def load_task(
         name=form.name,
         version=form.version,
         split=plan.split,
-        fingerprint=fingerprint(folder, path, exchange),
+        fingerprint=fingerprint(folder, path, cases, exchange),
         cases=cases,
         exchange=exchange,
         scorers=scorers,
@@ -87,11 +88,19 @@ def load_task(
 
 
 def open_cases(plan: Plan, folder: TaskFolder, path: Path, world: World | None) -> Cases:
-    """The cases of a file: scenarios for a conversation, cases in the task's own form else."""
+    """The cases of a file: scenarios for a conversation, cases in the task's own form else; or those of a
+    data set.
+    """
     keep = slice_filter(plan.slice)
+    prepare, reader = folder.prepare(), folder.reader
+    if plan.data is not None and plan.data.startswith(PREFIX):
+        rows = numbered(open_dataset(plan.data, plan.split), plan.data)
+        return ListedCases(rows, prepare, offset=plan.offset, limit=plan.limit, keep=keep)
+    if reader is not None and reader.rows is not None:
+        return ListedCases(reader.rows(path), prepare, offset=plan.offset, limit=plan.limit, keep=keep)
     if folder.exchange()[0] == "conversation":
         return ScenarioFile(path, world, offset=plan.offset, limit=plan.limit, keep=keep)
-    return CaseFile(path, folder.prepare(), offset=plan.offset, limit=plan.limit, keep=keep)
+    return CaseFile(path, prepare, offset=plan.offset, limit=plan.limit, keep=keep)
 
 
 @asynccontextmanager

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -12,9 +13,9 @@ from typing import Protocol, TypeVar
 import msgspec
 from msgspec import Struct, structs
 
-from assay.case import Case, case_id
+from assay.case import Case, case_id, identified
 from assay.errors import UsageError
-from assay.keys import JSON
+from assay.keys import JSON, digest
 from assay.loading.files import did_you_mean, parse_row, read_rows
 from assay.message import Message, Role, Text, ToolSpec
 
@@ -128,6 +129,54 @@ class Cases(Protocol):
     def __iter__(self) -> Iterator[Case]: ...
 
     def case(self, index: int) -> Case: ...
+
+
+class ListedCases:
+    """Cases that are held whole: of files that cannot be read by offsets, and of data sets.
+
+    `rows` gives each row with its place. `keep`, `offset` and `limit` are as for a file.
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[tuple[str, dict[str, JSON]]],
+        prepare: Prepare,
+        *,
+        offset: int = 0,
+        limit: int | None = None,
+        keep: Callable[[Case], bool] = lambda _: True,
+    ) -> None:
+        self._digest = hashlib.sha256()
+        made = (case for case in self._made(rows, prepare) if keep(case))
+        self._cases = list(identified(made))[offset:][:limit]
+
+    def _made(self, rows: Iterable[tuple[str, dict[str, JSON]]], prepare: Prepare) -> Iterator[Case]:
+        names: dict[str, str] = {}
+        for number, (where, row) in enumerate(rows, 1):
+            case = prepare(row, where)
+            first = names.setdefault(case.name, where) if case.name else where
+            if first != where:
+                raise UsageError(
+                    f"{where}: the id {case.name!r} stands there already: {first}",
+                    fix="give every case an id of its own",
+                )
+            sent = [case_id(case), case.target, case.tags]
+            self._digest.update(digest(sent).encode())
+            yield structs.replace(case, name=case.name or str(number))
+
+    @property
+    def digest(self) -> str:
+        """The hash of all cases, targets and tags, those that are not kept too."""
+        return self._digest.hexdigest()
+
+    def __len__(self) -> int:
+        return len(self._cases)
+
+    def __iter__(self) -> Iterator[Case]:
+        return iter(self._cases)
+
+    def case(self, index: int) -> Case:
+        return self._cases[index]
 
 
 class CaseFile:

@@ -51,7 +51,10 @@ def check_file(path: Path, task: str | None, environment: Environment) -> Checke
         return _check_plan(path, environment)
     if path.is_dir() or path.suffix in {".yaml", ".yml"}:
         return _check_task(path, environment)
-    rows = list(_rows(path))
+    reader = find_task(task).reader if task is not None else None
+    rows: list[tuple[str, JSON]] = list(
+        _rows(path) if reader is None or reader.rows is None else reader.rows(path)
+    )
     whose = task
     if whose is None and any("variables" in row for _, row in rows if isinstance(row, dict)):
         whose = SCENARIO_TASK

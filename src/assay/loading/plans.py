@@ -11,6 +11,7 @@ from assay.errors import UsageError
 from assay.keys import JSON
 from assay.loading import files
 from assay.loading.catalogue import FILE, file_beside
+from assay.loading.datasets_hub import PREFIX
 from assay.loading.tasks import find_task
 from assay.plan import ModelChoice, Plan
 from assay.schedule import Closed
@@ -87,11 +88,21 @@ def _beside(plan: Plan, folder: Path) -> Plan:
     return structs.replace(
         plan,
         task=task,
-        data=str(folder / plan.data) if plan.data is not None else None,
+        data=_data_beside(plan.data, folder),
         models_file=_models_file(plan.models_file, folder),
         models=tuple(_model_beside(model, folder) for model in plan.models),
         cast={role: _model_beside(model, folder) for role, model in plan.cast.items()},
     )
+
+
+def _data_beside(data: str | None, folder: Path) -> str | None:
+    """A file beside the plan; of a data set's name only a folder that is there."""
+    if data is None:
+        return None
+    if not data.startswith(PREFIX):
+        return str(folder / data)
+    on_disk = folder / data.removeprefix(PREFIX)
+    return f"{PREFIX}{on_disk}" if on_disk.is_dir() else data
 
 
 def _models_file(named: str | None, folder: Path) -> str | None:

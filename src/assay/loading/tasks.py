@@ -14,7 +14,8 @@ from assay.case import Case
 from assay.errors import UsageError
 from assay.keys import JSON, digest
 from assay.loading import files
-from assay.loading.cases import Cases, Columns, Prepare, mapped, native
+from assay.loading.cases import Cases, Columns, ListedCases, Prepare, mapped, native
+from assay.loading.readers import READERS, Reader
 from assay.message import Sampling
 from assay.ports import Exchange, Scorer
 from assay.templates import Template
@@ -47,6 +48,7 @@ class TaskForm(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     about: str = ""
     cases: str | dict[str, str] | None = None
     columns: Columns | None = None
+    reader: Literal["bfcl", "choice", "squad"] | None = None
     exchange: str | dict[str, JSON] = "single"
     prompt: PromptFiles = PromptFiles()
     response: Response = Response()
@@ -101,7 +103,14 @@ class TaskFolder:
             )
         return self.file(cases[split])
 
+    @property
+    def reader(self) -> Reader | None:
+        """The reader of a public set in its own form, if the task is of one."""
+        return READERS[self.form.reader] if self.form.reader is not None else None
+
     def prepare(self) -> Prepare:
+        if self.reader is not None:
+            return self.reader.case
         return native if self.form.columns is None else mapped(self.form.columns)
 
 
@@ -174,9 +183,12 @@ def slice_filter(wanted: dict[str, str]) -> Callable[[Case], bool]:
     return lambda case: all(case.tags.get(tag) == value for tag, value in wanted.items())
 
 
-def fingerprint(folder: TaskFolder, path: Path, exchange: Exchange) -> str:
+def fingerprint(folder: TaskFolder, path: Path, cases: Cases, exchange: Exchange) -> str:
     """The hash of a task's cases, prompts and scorers."""
-    with path.open("rb") as file:
-        cases = hashlib.file_digest(file, "sha256").hexdigest()
+    if isinstance(cases, ListedCases):
+        content = cases.digest
+    else:
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
     form = folder.form
-    return digest([form.name, form.version, cases, exchange.spec, to_builtins(form.scorers)], 16)
+    return digest([form.name, form.version, content, exchange.spec, to_builtins(form.scorers)], 16)

@@ -26,6 +26,7 @@ from assay.scorers.pairwise import pairwise
 from assay.scorers.pattern import regex
 from assay.scorers.perplexity import perplexity
 from assay.scorers.shape import structure
+from assay.scorers.squad import squad
 from assay.scorers.state import state
 from assay.scorers.structured import json_exact, json_fields, json_schema, json_valid
 from assay.scorers.text import contains, numeric
@@ -56,6 +57,7 @@ SCORERS: Mapping[str, Factory] = MappingProxyType(
         "relevance": relevance,
         "rouge_l": rouge_l,
         "similarity": similarity,
+        "squad": squad,
         "state": state,
         "structure": structure,
         "task_completion": task_completion,

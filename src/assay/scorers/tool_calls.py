@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from msgspec import Struct
 
@@ -19,6 +20,11 @@ MAX_CALLS = 64
 """Calls that are compared; more are counted, and count against the model."""
 
 NAME = "tool_call_accuracy"
+WHOLE = "tool_call_whole"
+
+Same = Callable[[JSON, JSON], bool]
+
+_IGNORED = str.maketrans("", "", " ,./-_*^")
 
 
 class Made(Struct, frozen=True):
@@ -30,7 +36,9 @@ class Made(Struct, frozen=True):
 
 
 class Wanted(Struct, frozen=True, forbid_unknown_fields=True):
-    """A call that is expected; an argument `{any_of: [...]}` lists its allowed values."""
+    """A call that is expected; an argument `{any_of: [...]}` lists its allowed values, and with
+    `optional: true` it may be left out.
+    """
 
     name: str
     arguments: dict[str, JSON] = {}
@@ -63,16 +71,18 @@ def _gather(
         made.setdefault(key, call)
 
 
-def tool_calls() -> Rule:
+def tool_calls(*, loose: bool = False, whole: bool = False) -> Rule:
     """Accuracy, success and number of tool calls; `case.target` is `{calls: [{name, arguments}]}`.
 
     accuracy = matched / max(expected, made), over the best pairing (in order where the target has
     `ordered: true`); a pair is worth 0 with another name, else its matching arguments / (expected +
     unknown ones), each top-level argument compared whole. An argument left out equals its schema's
     default. success: at least one well-formed call (known name, arguments that parse and meet
-    their schema), or none where none is expected.
+    their schema), or none where none is expected. `loose` compares texts without case, blanks and
+    , . / - _ * ^ (as the Berkeley leaderboard does); `whole` adds `tool_call_whole`, accuracy 1 or not.
     """
     valid = schema_checker()
+    settings = {name: True for name, given in {"loose": loose, "whole": whole}.items() if given}
 
     def check(trial: Trial) -> tuple[Score, ...]:
         target = trial.case.target
@@ -84,10 +94,13 @@ def tool_calls() -> Rule:
         made = calls_made(trial.transcript)
         offered = {tool.name: tool for tool in trial.case.tools}
         read = [_read(call, offered, valid) for call in made[:MAX_CALLS]]
-        accuracy = _accuracy(wanted, read, len(made), offered, ordered=target.get("ordered") is True)
-        return (accuracy, _success(wanted, read), Score("num_tool_calls", float(len(made))))
+        measure = partial(_worth, same=_same_loosely if loose else equal)
+        worth = [[measure(want, call, offered.get(want.name)) for call in read] for want in wanted]
+        accuracy = _accuracy(wanted, read, len(made), worth, ordered=target.get("ordered") is True)
+        scores = (accuracy, _success(wanted, read), Score("num_tool_calls", float(len(made))))
+        return (*scores, Score(WHOLE, accuracy.value == 1.0, accuracy.reason)) if whole else scores
 
-    return Rule(NAME, 1, {}, check)
+    return Rule(NAME, 1, settings, check)
 
 
 def _expected(calls: JSON) -> list[Wanted] | None:
@@ -122,11 +135,10 @@ def _read(call: ToolCall, offered: Mapping[str, ToolSpec], valid: SchemaCheck) -
 
 
 def _accuracy(
-    wanted: list[Wanted], made: list[Made], count: int, offered: Mapping[str, ToolSpec], *, ordered: bool
+    wanted: list[Wanted], made: list[Made], count: int, worth: list[list[float]], *, ordered: bool
 ) -> Score:
     if not wanted and not count:
         return Score(NAME, 1.0, "no call expected, none made")
-    worth = [[_worth(want, call, offered.get(want.name)) for call in made] for want in wanted]
     pairs = _in_order(worth) if ordered else best_assignment(worth)
     matched = sum(worth[row][column] for row, column in pairs)
     named = [(row, column) for row, column in pairs if wanted[row].name == made[column].name]
@@ -164,21 +176,24 @@ def _in_order(worth: list[list[float]]) -> list[tuple[int, int]]:
     return pairs
 
 
-def _worth(want: Wanted, call: Made, tool: ToolSpec | None) -> float:
+def _worth(want: Wanted, call: Made, tool: ToolSpec | None, same: Same) -> float:
     if want.name != call.name or not isinstance(call.arguments, dict):
         return 0.0
     properties = _properties(tool)
-    names = want.arguments.keys() | {
+    needed = {
+        name for name, value in want.arguments.items() if name in call.arguments or not _optional(value)
+    }
+    names = needed | {
         name for name, value in call.arguments.items() if not _is_default(properties, name, value)
     }
     if not names:
         return 1.0
-    right = sum(_argument_right(want.arguments, call.arguments, properties, name) for name in names)
+    right = sum(_argument_right(want.arguments, call.arguments, properties, name, same) for name in names)
     return right / len(names)
 
 
 def _argument_right(
-    wanted: dict[str, JSON], given: dict[str, JSON], properties: dict[str, JSON], name: str
+    wanted: dict[str, JSON], given: dict[str, JSON], properties: dict[str, JSON], name: str, same: Same
 ) -> bool:
     if name not in wanted:
         return False
@@ -190,14 +205,34 @@ def _argument_right(
         value = field["default"]
     else:
         return False
-    return any(_matches(accepted, value, field) for accepted in alternatives(wanted[name]))
+    accepted = wanted[name]
+    listed = tuple(accepted["any_of"]) if _optional(accepted) else alternatives(accepted)
+    return any(_matches(each, value, field, same) for each in listed)
 
 
-def _matches(wanted: JSON, given: JSON, field: dict[str, JSON]) -> bool:
+def _optional(wanted: JSON) -> bool:
+    """Whether an argument may be left out: `{any_of: [...], optional: true}`."""
+    whole = isinstance(wanted, dict) and wanted.keys() == {"any_of", "optional"}
+    return whole and isinstance(wanted["any_of"], list) and wanted["optional"] is True
+
+
+def _matches(wanted: JSON, given: JSON, field: dict[str, JSON], same: Same) -> bool:
     """Typed equality, where an integer field takes no number spelt with a point."""
     if field.get("type") == "integer" and isinstance(given, float):
         return False
-    return equal(wanted, given)
+    return same(wanted, given)
+
+
+def _same_loosely(wanted: JSON, given: JSON) -> bool:
+    return equal(_loose(wanted), _loose(given))
+
+
+def _loose(value: JSON) -> JSON:
+    if isinstance(value, str):
+        return value.translate(_IGNORED).lower().replace("'", '"')
+    if isinstance(value, list):
+        return [_loose(each) for each in value]
+    return {key: _loose(each) for key, each in value.items()} if isinstance(value, dict) else value
 
 
 def _properties(tool: ToolSpec | None) -> dict[str, JSON]:
