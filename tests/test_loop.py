@@ -148,6 +148,23 @@ async def test_a_bug_in_an_exchange_spoils_its_own_trial_only(bench):
     assert bad[0].transcript.outcome.detail == "ZeroDivisionError: poison"
 
 
+async def test_an_exchange_that_never_ends_spoils_its_own_trial_only(bench):
+    class Endless(Gate):
+        async def play(self, case, table):
+            while case.name == "c7":
+                pass
+            return Transcript((), Outcome("answered"))
+
+    def change(ready):
+        ready.exchange = Endless()
+
+    ended, trials = await play(bench, bench.plan(code_limit=0.5), change=change)
+    assert ended.state == "completed"
+    bad = [trial for trial in trials if trial.status is Status.INVALID]
+    assert [trial.case.name for trial in bad] == ["c7"]
+    assert bad[0].transcript.outcome.detail == "Overrun: it computed for more than 0.5 s (code_limit)"
+
+
 async def test_a_bug_in_a_scorer_leaves_the_trial_unscored(bench):
     class Broken:
         name, version, settings, seats = "broken", 1, None, ()

@@ -15,6 +15,7 @@ from contextlib import aclosing
 from msgspec import structs
 
 from assay.errors import AssayError, CallError, Stopped
+from assay.overrun import Overrun, Watch
 from assay.plan import Bound, Planned, Scored
 from assay.ports import Run, RunState, Stop, Store, Watcher, Where
 from assay.seat.table import TrialTable
@@ -49,7 +50,7 @@ async def rescore(bound: Bound, store: Store, watchers: Sequence[Watcher], stop:
     """
     for watcher in watchers:
         watcher.on_start(bound.run, 0)
-    await Loop(bound, store, watchers, stop).score_stored(_PLAYED)
+    await Loop(bound, store, watchers, stop).rescore()
     for watcher in watchers:
         watcher.on_end(bound.run)
 
@@ -70,6 +71,7 @@ class Loop:
         self._room = asyncio.Semaphore(bound.schedule.slots + SCORING_ROOM)
         self._counted = 0  # window trials in play: load goes on until they have ended
         self._zero = 0.0
+        self._watch = Watch(bound.plan.code_limit)
 
     async def run(self) -> Run:
         """The whole run, as `run` says."""
@@ -80,8 +82,9 @@ class Loop:
         for watcher in self._watchers:
             watcher.on_start(bound.run, held)
         try:
-            await self.play_all()
-            await self.score_played()
+            with self._watch:
+                await self.play_all()
+                await self.score_played()
         except BaseException:
             await store.end_run(bound.run.id, "interrupted", self._stop.reason)
             raise
@@ -90,6 +93,11 @@ class Loop:
         for watcher in self._watchers:
             watcher.on_end(ended)
         return ended
+
+    async def rescore(self) -> None:
+        """Scores all that was played, as `rescore` says."""
+        with self._watch:
+            await self.score_stored(_PLAYED)
 
     @property
     def end_state(self) -> RunState:
@@ -163,10 +171,10 @@ class Loop:
     async def _transcript(self, planned: Planned, table: TrialTable) -> Transcript:
         """What the exchange gives. A bug in it spoils its own trial, and the record names it."""
         try:
-            return await self._bound.exchange.play(planned.case, table)
+            return await self._watch.within(self._bound.exchange.play(planned.case, table))
         except AssayError:
             raise
-        except Exception as bug:  # noqa: BLE001  recorded: one poisonous case must not end the run
+        except (Exception, Overrun) as bug:  # noqa: BLE001  recorded: one poisonous case must not end the run
             return Transcript((), Outcome("exchange_error", detail=f"{type(bug).__name__}: {bug}"))
 
     async def score_played(self) -> None:
@@ -222,12 +230,12 @@ class Loop:
     async def _scores(self, scored: Scored, trial: Trial, table: TrialTable) -> Sequence[Score]:
         """One scorer's scores; its failure leaves the trial unscored, never a number."""
         try:
-            return await scored.scorer.score(trial, table)
+            return await self._watch.within(scored.scorer.score(trial, table))
         except CallError as failure:
             return [Score(scored.scorer.name, None, str(failure), unscored="scorer_error")]
         except AssayError:
             raise
-        except Exception as bug:  # noqa: BLE001  recorded: a scorer's bug must not end the run
+        except (Exception, Overrun) as bug:  # noqa: BLE001  recorded: a scorer's bug must not end the run
             reason = f"{type(bug).__name__}: {bug}"
             return [Score(scored.scorer.name, None, reason, unscored="scorer_error")]
 

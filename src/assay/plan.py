@@ -118,6 +118,7 @@ class Plan(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, 
     `offset` cases are passed over and `limit` taken. `requests` bounds the number of trials;
     `window` makes it a run by duration instead. `limits` hold for each endpoint.
     `retry_failed` plays trials again that the record holds as failed, as a further attempt.
+    `code_limit` is how many seconds a scorer or the tools of a trial may compute.
     `workers` processes play the trials beside the one that records them; 0 plays them there too.
     """
 
@@ -151,6 +152,7 @@ class Plan(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, 
     retry_failed: bool = False
     max_failed: float = 0.05
     workers: int = 0
+    code_limit: float = 20.0
 
 
 class Planned(Struct, frozen=True):

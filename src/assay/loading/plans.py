@@ -57,6 +57,7 @@ def check_plan(plan: Plan) -> None:
         "window.seconds": plan.window.seconds if plan.window is not None else None,
         "budget": float(plan.budget) if plan.budget is not None else None,
         "max_tokens": plan.sampling.max_tokens,
+        "code_limit": plan.code_limit,
     }
     not_negative: dict[str, float | None] = {
         "offset": plan.offset,
