@@ -13,6 +13,7 @@ import click
 
 from assay.api import Result, run
 from assay.cli import looks, outcome
+from assay.cli.talks import talk_lines, talked
 from assay.plan import Bound, Plan
 from assay.ports import Run, Stop, Watcher, Where
 from assay.reports.compare import compare
@@ -56,6 +57,9 @@ def play(
         click.echo(looks.json_text(result.summary))
     elif shown:
         outcome.show(result.run, result.summary, comparisons(result))
+        record = SqliteStore.open(result.store, create=False)
+        for line in talk_lines(talked(record, result.run, result.summary)):
+            click.echo(line)
         if not quiet:
             next_steps(result)
     return result, outcome.exit_code(result.run, result.summary, plan.max_failed)

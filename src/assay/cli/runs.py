@@ -146,19 +146,23 @@ def show_command(run: str, *, store: str, as_json: bool) -> None:
     from assay.cli import looks, outcome
     from assay.cli.playing import compared
     from assay.cli.stored import find_run, opened
+    from assay.cli.talks import talk_lines, talked
     from assay.ports import Where
     from assay.reports.summary import summarise
 
     record = opened(store)
     found = find_run(record, run)
     summary = summarise(record.trials(Where(run=found.id)), found, labels=record.labels(found.id))
+    talks = talked(record, found, summary)
     if as_json:
-        click.echo(looks.json_text({"run": found, "summary": summary}))
+        click.echo(looks.json_text({"run": found, "summary": summary, "conversations": talks}))
         return
     ended = f", {looks.seconds((found.ended - found.wall) / 1e9)}" if found.ended is not None else ""
     click.echo(f"{found.id}   {found.task}   {found.state}, {looks.when(found.wall)}{ended}")
     pairs = outcome.pairs(summary)[:6]
     outcome.show(found, summary, [compared(record, found, a, b) for a, b in pairs])
+    for line in talk_lines(talks):
+        click.echo(line)
     for line in _troubles(record, found):
         click.echo(line)
     click.echo("\n" + click.style("plan", bold=True) + " " + looks.short(looks.json_text(found.plan), 2000))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from assay.cli import looks, transcript
+from assay.cli import transcript
 from assay.message import ToolCall
 from assay.ports import Run
 from assay.trial import Call, Event, EventKind, Status, Trial
@@ -27,14 +27,16 @@ class Speech:
             return
         if event.kind is EventKind.TOOL_RESULT:
             call = self._pending.pop(message.tool_call_id or "", None)
-            name = f"{call.name}({call.arguments})" if call is not None else "tool"
-            self._print(transcript.spoken("  tool", looks.short(f"{name} -> {message.text}", 160)))
+            if call is not None:
+                wrote = event.data.get("wrote") if isinstance(event.data, dict) else None
+                effect = transcript.wrote_tables(wrote) if wrote else None
+                self._print(transcript.tool_line(call, message.text, effect))
             return
         self._pending.update({call.id: call for call in message.tool_calls})
         if message.text:
             took = transcript.took(self._took.get(event.call or ""))
             discarded = event.kind is EventKind.DISCARDED or not event.delivered
-            text = f"discarded: {message.text}" if discarded else message.text
+            text = transcript.discarded_text(event) if discarded else message.text
             self._print(transcript.spoken(event.role, text, right=took, dim=discarded))
 
     def on_call(self, call: Call) -> None:
@@ -43,7 +45,7 @@ class Speech:
     def on_trial(self, trial: Trial) -> None:
         if trial.status is Status.PLAYED:
             return
-        lines = [transcript.end_line(trial), *transcript.state_lines(trial)]
+        lines = [transcript.end_line(trial), *transcript.talk_of_lines(trial), *transcript.state_lines(trial)]
         self._print(["", *lines, *transcript.score_lines(trial.scores)])
 
     def on_end(self, run: Run) -> None:

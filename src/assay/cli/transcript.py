@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import click
 import msgspec
 
 from assay.cli import looks
 from assay.keys import JSON
-from assay.message import Message
+from assay.message import Message, ToolCall
 from assay.trial import Call, CallState, Event, EventKind, Outcome, Score, Status, Trial
 
 ROLE_ROOM = 10
@@ -31,7 +31,7 @@ COLOURS = {
 
 def rendered(trial: Trial, *, full: bool = False) -> str:
     """The whole trial; long texts are cut unless `full`. Nothing in it can steer the terminal."""
-    parts = [head(trial), *event_lines(trial, full=full), "", end_line(trial)]
+    parts = [head(trial), *event_lines(trial, full=full), "", end_line(trial), *talk_of_lines(trial)]
     parts += state_lines(trial)
     parts += wanted_lines(trial, full=full)
     parts += ["", *score_lines(trial.scores, full=full)] if trial.scores else []
@@ -88,9 +88,7 @@ def _event(
     if message is None:
         return
     if event.kind is EventKind.DISCARDED or not event.delivered:
-        fault = event.data.get("fault") if isinstance(event.data, dict) else None
-        note = f"discarded ({looks.short(str(fault), 40)})" if fault else "discarded"
-        yield from spoken(event.role, f"{note}: {message.text}", full=full, dim=True)
+        yield from spoken(event.role, discarded_text(event), full=full, dim=True)
         return
     if event.kind is EventKind.TOOL_RESULT:
         yield from spoken("tool", message.text, full=full)
@@ -101,11 +99,29 @@ def _event(
         yield from spoken(role, message.text or "(nothing)", full=full, right=pace, dim=role == "system")
     for call in message.tool_calls:
         result = results.get(call.id)
-        came = f" -> {result.text}" if result is not None else ""
-        effect = f"   {written[call.id]}" if call.id in written else ""
-        room = FULL if full else _room() - len(effect)
-        text = looks.short(f"{call.name}({call.arguments}){came}", room)
-        yield from spoken("  tool", text + effect, full=full)
+        yield from tool_line(
+            call, result.text if result is not None else None, written.get(call.id), full=full
+        )
+
+
+def discarded_text(event: Event) -> str:
+    """A line that never reached the other side, with the reason why."""
+    fault = event.data.get("fault") if isinstance(event.data, dict) else None
+    note = f"discarded ({looks.short(str(fault), 40)})" if fault else "discarded"
+    return f"{note}: {event.message.text if event.message is not None else ''}"
+
+
+def tool_line(call: ToolCall, came: str | None, wrote: str | None, *, full: bool = False) -> list[str]:
+    """A tool call on one line: what went in, what came, which tables it wrote."""
+    effect = f"   {wrote}" if wrote else ""
+    room = FULL if full else _room() - looks.width(effect)
+    text = f"{call.name}({call.arguments})" + ("" if came is None else f" -> {came}")
+    return spoken("  tool", looks.short(text, room) + effect, full=full)
+
+
+def wrote_tables(tables: Iterable[str]) -> str:
+    """Which tables a tool call wrote, in words."""
+    return "wrote " + looks.short(", ".join(tables), 60)
 
 
 def spoken(role: str, text: str, *, full: bool = False, right: str = "", dim: bool = False) -> list[str]:
@@ -146,7 +162,7 @@ def _written(trial: Trial) -> dict[str, str]:
     for write in journal if isinstance(journal, list) else ():
         if isinstance(write, dict):
             tables.setdefault(str(write.get("tool_call_id")), {})[str(write.get("table"))] = None
-    return {call: "wrote " + looks.short(", ".join(names), 60) for call, names in tables.items()}
+    return {call: wrote_tables(names) for call, names in tables.items()}
 
 
 def end_line(trial: Trial) -> str:
@@ -163,6 +179,15 @@ def end_line(trial: Trial) -> str:
         parts.append(looks.dollars(sum(costs, costs[0] * 0)))
     detail = f"\n     {looks.short(outcome.detail, 300)}" if outcome.detail else ""
     return click.style("end: ", bold=True) + ", ".join(parts) + detail
+
+
+def talk_of_lines(trial: Trial) -> list[str]:
+    """A conversation's own figures; nothing for any other trial."""
+    from assay.cli.talks import talk_line
+    from assay.reports.talks import talk_of
+
+    talk = talk_of(trial)
+    return [] if talk is None else [talk_line(talk)]
 
 
 def state_lines(trial: Trial) -> list[str]:

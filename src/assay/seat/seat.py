@@ -9,11 +9,12 @@ from decimal import Decimal
 
 from msgspec import structs
 
-from assay.errors import CallError, ReplayMiss, StaleConnection, Stopped
+from assay.errors import CallError, StaleConnection, Stopped
 from assay.keys import JSON, random_stream
 from assay.message import Message, Reply, Request, ResponseFormat, Sampling, ToolSpec
 from assay.ports import Capabilities
 from assay.seat.lane import Admission
+from assay.seat.miss import replay_miss
 from assay.seat.place import Place
 from assay.seat.play import Play
 from assay.seat.record import request_hash
@@ -69,7 +70,7 @@ class TrialSeat:
         if held is not None:
             return await self._play.replay(held, ordinal)
         if self._play.strict:
-            raise ReplayMiss(f"the record holds no reply to request {ordinal} of the {self.role}")
+            raise replay_miss(self._play.store, self._play.case, self.role, ordinal, request)
         return await self._insist(self._first(request, asked, occurrence, ordinal))
 
     def _first(self, request: Request, asked: str, occurrence: int, ordinal: int) -> Call:

@@ -186,6 +186,7 @@ class Play:
 
     def _carry_out(self, call: ToolCall, asked: str | None) -> None:
         self._show(Event(EventKind.TOOL_CALL, "agent", Message("assistant", (), (call,)), asked))
+        before = len(self.overlay.journal) if self.overlay is not None else 0
         if self.overlay is None:
             value: JSON = {"error": {"code": "UNKNOWN_TOOL", "message": "there are no tools"}}
         else:
@@ -194,7 +195,9 @@ class Play:
         if len(text) > MAX_RESULT:
             text = text[:MAX_RESULT] + "... (cut)"
         result = Message("tool", (Text(text),), tool_call_id=call.id)
-        data = {"name": call.name, "value": value, "error": error_code(value)}
+        data: dict[str, JSON] = {"name": call.name, "value": value, "error": error_code(value)}
+        if self.overlay is not None and len(self.overlay.journal) > before:
+            data["wrote"] = list(dict.fromkeys(write.table for write in self.overlay.journal[before:]))
         self._show(Event(EventKind.TOOL_RESULT, "tool", result, asked, data=data))
         self.messages.append(result)
 
