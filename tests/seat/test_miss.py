@@ -30,6 +30,6 @@ def test_a_message_more_or_less_is_counted():
 def test_other_parts_of_the_request_are_named():
     tools = (ToolSpec("t", "", {}),)
     assert difference(HELD, asked(tools=tools, sampling=Sampling(seed=1))) == "tools, sampling differ"
-    assert difference(HELD, HELD) == "the messages are the same: model or seed differ"
+    assert difference(HELD, HELD) == "the model differs"
     spoken = asked(Message("user", HELD.messages[0].content))
     assert difference(HELD, spoken) == "message 1 (user) differs: recorded as system"

@@ -7,31 +7,39 @@ from collections.abc import Iterable
 from assay.errors import ReplayMiss
 from assay.message import Message, Request
 from assay.ports import Store, Where
-from assay.trial import Call
+from assay.trial import Call, CallState
 
 SHOWN = 120
 """Characters of a message that are shown, around the first difference."""
 
 
-def replay_miss(store: Store, case: str, role: str, ordinal: int, request: Request) -> ReplayMiss:
-    """The error for a request that the record does not hold.
+class Elsewhere:
+    """What other plays of a case hold of one role's nth request, whatever their key.
 
-    It is held against what this role was asked at the same place of the newest recorded play of the
-    case, whatever its key: a changed prompt makes another key.
+    A changed prompt of one role makes another key, and leaves the first requests of the others as
+    they were: those are replayed, and the first one that differs is named.
     """
-    what = f"the record holds no reply to request {ordinal} of the {role}"
-    held = _recorded(store, case, role, ordinal)
-    if held is None:
-        return ReplayMiss(f"{what}: this case has no recorded request there")
-    return ReplayMiss(f"{what}: {difference(held.request, request)}")
 
+    def __init__(self, store: Store, case: str, role: str, ordinal: int) -> None:
+        self._what = f"the record holds no reply to request {ordinal} of the {role}"
+        self._held = [
+            call
+            for trial in store.trials(Where(case=case))
+            for call in trial.calls
+            if (call.role, call.ordinal) == (role, ordinal)
+        ]
 
-def _recorded(store: Store, case: str, role: str, ordinal: int) -> Call | None:
-    newest = None
-    for trial in store.trials(Where(case=case)):
-        found = [call for call in trial.calls if call.role == role and call.ordinal == ordinal]
-        newest = found[-1] if found else newest
-    return newest
+    def success(self, asked: str) -> Call | None:
+        """The newest settled success of just this request."""
+        done = (call for call in reversed(self._held) if call.state is CallState.DONE)
+        return next((call for call in done if call.request_hash == asked), None)
+
+    def miss(self, request: Request) -> ReplayMiss:
+        """The error that names what differs from the newest recorded request (of this seed, if any)."""
+        if not self._held:
+            return ReplayMiss(f"{self._what}: no recorded play of this case came so far")
+        seeded = [call for call in self._held if call.request.sampling.seed == request.sampling.seed]
+        return ReplayMiss(f"{self._what}: {difference((seeded or self._held)[-1].request, request)}")
 
 
 def difference(held: Request, request: Request) -> str:
@@ -42,7 +50,7 @@ def difference(held: Request, request: Request) -> str:
     if len(held.messages) != len(request.messages):
         return f"it has {len(request.messages)} messages, the recorded one has {len(held.messages)}"
     parts = _parts(held, request)
-    return f"{', '.join(parts)} differ" if parts else "the messages are the same: model or seed differ"
+    return f"{', '.join(parts)} differ" if parts else "the model differs"
 
 
 def _parts(held: Request, request: Request) -> list[str]:

@@ -14,7 +14,7 @@ from assay.keys import JSON, random_stream
 from assay.message import Message, Reply, Request, ResponseFormat, Sampling, ToolSpec
 from assay.ports import Capabilities
 from assay.seat.lane import Admission
-from assay.seat.miss import replay_miss
+from assay.seat.miss import Elsewhere
 from assay.seat.place import Place
 from assay.seat.play import Play
 from assay.seat.record import request_hash
@@ -67,10 +67,13 @@ class TrialSeat:
         self._asked[asked] += 1
         self._ordinal += 1
         held = self._play.record.success(self.role, asked, occurrence)
+        if held is None and self._play.strict:
+            elsewhere = Elsewhere(self._play.store, self._play.case, self.role, ordinal)
+            held = elsewhere.success(asked)
+            if held is None:
+                raise elsewhere.miss(request)
         if held is not None:
             return await self._play.replay(held, ordinal)
-        if self._play.strict:
-            raise replay_miss(self._play.store, self._play.case, self.role, ordinal, request)
         return await self._insist(self._first(request, asked, occurrence, ordinal))
 
     def _first(self, request: Request, asked: str, occurrence: int, ordinal: int) -> Call:
