@@ -171,6 +171,12 @@ class Score(Struct, frozen=True, omit_defaults=True):
         """The value as a number (a bool is 0 or 1); None for labels and where unscored."""
         return float(self.value) if isinstance(self.value, (bool, int, float)) else None
 
+    @property
+    def fallback(self) -> float | None:
+        """The number that the settings put in place of a value that is missing; no statistic holds it."""
+        held = self.details.get("fallback_score") if isinstance(self.details, dict) else None
+        return float(held) if self.value is None and isinstance(held, (int, float)) else None
+
 
 class Label(Struct, frozen=True):
     """What a person says that a score of a trial ought to be: by whom, when (wall-clock ns), with a note.

@@ -43,6 +43,7 @@ class Judge(Struct, frozen=True):
     repeats: int
     reference: bool
     prompt: Template
+    fallback_score: int | None = None
 
     @property
     def name(self) -> str:
@@ -64,6 +65,7 @@ class Judge(Struct, frozen=True):
             "repeats": self.repeats,
             "reference": self.reference,
             "prompt": self.prompt.text,
+            **({} if self.fallback_score is None else {"fallback_score": self.fallback_score}),
         }
 
     async def score(self, trial: Trial, table: Table) -> Sequence[Score]:
@@ -105,6 +107,8 @@ class Judge(Struct, frozen=True):
         if self.repeats > 1:
             details |= {"verdicts": [one.record for one in given], "valid": len(valid)}
         if not valid:
+            if self.fallback_score is not None:
+                details |= {"fallback_score": self.fallback_score, "score_is_fallback": True}
             return self._unscored(f"no verdict: {given[0].problem}", details)
         grades = {
             d.id: float(median(one.verdict.grades[d.id] for one in valid if one.verdict))
@@ -145,12 +149,14 @@ def judge(
     repeats: int = 1,
     reference: bool = False,
     prompt: str | None = None,
+    fallback_score: int | None = None,
 ) -> Judge:
     """A judge by a rubric (a built-in name or one written out).
 
     `scale` replaces the rubric's (low, high); `language` is the comment's (else the case's fact
     LANGUAGE, else the rubric's); `repeats` verdicts a trial; with `reference` the judge sees the
-    target; `prompt` replaces the system prompt (RUBRIC, LANGUAGE, CONVERSATION, STATE_DIFF).
+    target; `prompt` replaces the system prompt (RUBRIC, LANGUAGE, CONVERSATION, STATE_DIFF);
+    `fallback_score` stands beside a missing verdict (`Score.fallback`) and in no statistic.
     Raises UsageError for settings that make no sense.
     """
     if repeats < 1:
@@ -161,8 +167,13 @@ def judge(
             chosen = chosen.scaled(*scale)
         except ValueError as error:
             raise UsageError(f"judge: {error}", fix="give scale as [low, high]") from None
+    only = chosen.dimensions[0]
+    if fallback_score is not None and not only.low <= fallback_score <= only.high:
+        raise UsageError(
+            f"judge: fallback_score {fallback_score}", fix=f"give a grade from {only.low} to {only.high}"
+        )
     template = DEFAULT_PROMPT if prompt is None else Template(prompt, "the judge's prompt")
-    return Judge(chosen, language, repeats, reference, template)
+    return Judge(chosen, language, repeats, reference, template, fallback_score)
 
 
 def _text(value: JSON) -> str | None:

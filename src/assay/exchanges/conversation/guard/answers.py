@@ -26,7 +26,7 @@ def off_goal_request(situation: Situation, candidate: Candidate) -> str | None:
             for word in words(found[1])
             if word not in word_set("words.small")
             and word not in word_set("words.common")
-            and not word.isdigit()
+            and not word.isdecimal()
         ]
         nouns = [word for word in wanted if stem(word) not in known and len(word) > 3][:2]
         if nouns and len(nouns) == len([word for word in wanted if len(word) > 3][:2]):

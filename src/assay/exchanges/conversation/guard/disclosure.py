@@ -86,10 +86,11 @@ def tells(line: str, item: str) -> bool:
         return len(words(content)) > 0 and stems(content) <= stems(line)
     said = {number.value for number in numbers(line)}
     wanted = {number.value for number in numbers(content)}
-    mine = {each for each in stems(content) if not each.isdigit()}
-    if wanted and not wanted <= said:
+    mine = {each for each in stems(content) if not each.isdecimal()}
+    if wanted:
         joined = "".join(number.digits for number in numbers(line))
-        if not all(number.digits and number.digits in joined for number in numbers(content)):
+        told = [n.value in said or (len(n.digits) > 2 and n.digits in joined) for n in numbers(content)]
+        if sum(told) < len(told) / 2:
             return False
     if not mine:
         return bool(wanted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
@@ -16,6 +17,10 @@ from assay.exchanges.conversation.guard.text import plain, stem
 Kind = Literal["phone", "id", "date", "address", "money", "quantity"]
 
 
+NEAR = 60
+"""Characters around a number that say what it counts."""
+
+
 class Fact(Struct, frozen=True):
     """One fact: `value` is its exact form, `amount` the number where it is one."""
 
@@ -23,10 +28,14 @@ class Fact(Struct, frozen=True):
     value: str
     amount: float = 0.0
     sure: bool = True
-    """False for a small spoken number that nothing around it makes a quantity."""
+    counted: bool = False
+    """`sure` is False for a small spoken number that nothing around it makes a quantity; `counted` is
+    True for a number with a unit, or that is asked for.
+    """
 
 
-def facts_of(text: str) -> list[Fact]:
+@lru_cache(maxsize=4096)
+def facts_of(text: str) -> tuple[Fact, ...]:
     """The facts of a text. Times of day, durations, ages and counts of people or occasions are none."""
     reading = _Reading(text)
     reading.dates()
@@ -35,7 +44,7 @@ def facts_of(text: str) -> list[Fact]:
     reading.ids()
     reading.addresses()
     reading.amounts()
-    return reading.facts
+    return tuple(reading.facts)
 
 
 class _Reading:
@@ -55,7 +64,7 @@ class _Reading:
             self._date(int(found[2]), int(found[1]), found.span())
         for number in numbers(self.text):
             after = one("fact.month_after").match(self.text, number.end)
-            before = one("fact.month_before").search(self.text[: number.start])
+            before = one("fact.month_before").search(self.text[max(0, number.start - NEAR) : number.start])
             if not 1 <= number.value <= 31 or not float(number.value).is_integer():
                 continue
             if after is not None:
@@ -91,7 +100,7 @@ class _Reading:
                 self.facts.append(Fact("id", re.sub(r"[\W_]", "", found[0])))
                 self._take(*found.span())
         for run in _runs(numbers(self.text), self.text):
-            named = one("fact.named_id").search(self.text[: run[0].start])
+            named = one("fact.named_id").search(self.text[max(0, run[0].start - NEAR) : run[0].start])
             digits = "".join(number.digits for number in run)
             if (named is not None and digits) or len(digits) >= 5:
                 unit = one("fact.money").match(self.text, run[-1].end)
@@ -104,8 +113,13 @@ class _Reading:
             name = (found["ru"] or found["en"] or found["of"] or "").strip()
             if name and stem(name.split()[0]) not in _NO_STREET:
                 self.facts.append(Fact("address", name))
+                house = _HOUSE.match(self.text, found.end())
+                if house is not None:
+                    self.facts.append(Fact("address", "", float(house[1])))
+                    self._take(*house.span(1))
         for number in numbers(self.text):
-            if one("fact.place_before").search(self.text[: number.start]) or one("fact.place_after").match(
+            before = self.text[max(0, number.start - NEAR) : number.start]
+            if one("fact.place_before").search(before) or one("fact.place_after").match(
                 self.text, number.end
             ):
                 self.facts.append(Fact("address", "", number.value))
@@ -113,7 +127,8 @@ class _Reading:
 
     def amounts(self) -> None:
         for number in numbers(self.text):
-            before, after = self.text[: number.start], self.text[number.end : number.end + 40]
+            before = self.text[max(0, number.start - NEAR) : number.start]
+            after = self.text[number.end : number.end + NEAR]
             if one("fact.money").match(after) or one("fact.money_before").search(before):
                 self.facts.append(Fact("money", self.text[number.start : number.end], number.value))
             elif not number.ordinal and not _is_no_quantity(number, before, after):
@@ -123,6 +138,7 @@ class _Reading:
                         self.text[number.start : number.end],
                         number.value,
                         sure=_sure(number, before, after),
+                        counted=_is_counted(before, after),
                     )
                 )
 
@@ -150,6 +166,11 @@ def _sure(number: Number, before: str, after: str) -> bool:
         or one("fact.unit_after").match(after) is not None
         or one("fact.wants_before").search(before) is not None
     )
+
+
+def _is_counted(before: str, after: str) -> bool:
+    unit = one("fact.unit_after").match(after) is not None
+    return unit or one("fact.wants_before").search(before) is not None
 
 
 def _runs(found: Sequence[Number], text: str) -> list[list[Number]]:
@@ -213,4 +234,5 @@ _DAY_AFTER = re.compile(r"(?:-?го|-?е|-?ого|-?ое)?\s+числ[оау]\b"
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _DIALLED = re.compile(r"[\s\-–—().,+…]*(?:(?:плюс|plus|and|и)[\s]+)?")
 _ONE_OF = re.compile(r"\b(?:ни|только|еще|the|another|this|that|no|which|any|some)\s+\Z")
+_HOUSE = re.compile(r",?\s*(?:дом\s+|д\.\s*)?(\d{1,4})(?![\d.,]\d)")
 _NO_STREET = frozenset({"the", "this", "your", "our", "my", "any", "which", "what", "street"})

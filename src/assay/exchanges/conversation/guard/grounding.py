@@ -27,6 +27,7 @@ class _Known(Struct, frozen=True):
     house: frozenset[float]
     money: frozenset[float]
     amounts: frozenset[float]
+    numbers: frozenset[float]
 
 
 def ungrounded_fact(situation: Situation, candidate: Candidate) -> str | None:
@@ -37,6 +38,8 @@ def ungrounded_fact(situation: Situation, candidate: Candidate) -> str | None:
     known = _known(situation)
     answers = situation.words.asks_quantity.search(situation.asked) is not None
     for fact in found:
+        if fact.kind == "quantity" and not (answers or fact.counted) and fact.amount in known.numbers:
+            continue
         if (fact.sure or (answers and fact.amount > 1)) and not _is_known(fact, known):
             return f"{fact.kind} {fact.value or fact.amount:}"
     return None
@@ -87,14 +90,14 @@ def _gives_value(situation: Situation, candidate: Candidate, text: str) -> bool:
     return not knows_not(candidate.text) and _names_new(situation, candidate.text, topic, question=question)
 
 
-def _about(topic: set[str], item: str, text: str) -> bool:
+def _about(topic: frozenset[str], item: str, text: str) -> bool:
     if not topic:
         return bool(topics_in(item) & topics_in(text))
-    held = len(topic & stems(text)) / len(topic)
-    return held >= (0.6 if len(topic) > 1 else 1)
+    said = stems(text) | ({"имя"} if one("topic.named").search(plain(text)) else set())
+    return len(topic & said) / len(topic) >= (0.5 if len(topic) > 1 else 1)
 
 
-def _names_new(situation: Situation, text: str, topic: set[str], *, question: bool) -> bool:
+def _names_new(situation: Situation, text: str, topic: frozenset[str], *, question: bool) -> bool:
     """Whether a line names something (by a name, in quotes, or as its whole short answer)."""
     if "?" in text:
         return False
@@ -139,8 +142,12 @@ def _is_known(fact: Fact, known: _Known) -> bool:
 
 
 def _dialled(value: str, known: _Known) -> bool:
-    shown = value[-10:] if value.isdigit() and len(value) > 10 else value
-    if any(shown in each or (len(each) >= 7 and each.isdigit() and each in shown) for each in known.digits):
+    shown = value[-10:] if value.isdecimal() and len(value) > 10 else value
+    if shown in known.digits or (value.isdecimal() and float(value) in known.numbers):
+        return True
+    if len(shown) >= 4 and any(
+        shown in each or (len(each) >= 7 and each.isdecimal() and each in shown) for each in known.digits
+    ):
         return True
     parts = re.findall(r"\d+", value)
     return (
@@ -158,31 +165,21 @@ def _known(situation: Situation) -> _Known:
     wanted = [float(item.qty) for item in brief.goal] + [float(c.qty_first) for c in brief.sheet.changes]
     amounts = {fact.amount for fact in found if fact.kind == "quantity"} | set(wanted)
     amounts |= {sum(wanted[: len(brief.goal)]), float(len(brief.goal))}
-    amounts |= {
-        number.value
-        for text in (*situation.told, *situation.heard)
-        for number in numbers(text)
-        if not _is_dialled(number.digits)
-    }
     money = {fact.amount for fact in found if fact.kind == "money"}
     money |= {a + b for a, b in itertools.combinations(sorted(money)[:20], 2)} | {sum(money)}
     money |= {price * qty for price in money for qty in wanted}
     digits = {fact.value for fact in found if fact.kind in ("phone", "id")}
-    digits |= {"".join(n.digits for n in numbers(text)) for text in sources} | {
-        re.sub(r"\W", "", plain(t)) for t in sources
-    }
+    digits |= {"".join(n.digits for n in numbers(text)) for text in sources}
+    digits |= {re.sub(r"\W", "", token) for text in sources for token in plain(text).split()}
     return _Known(
-        digits=frozenset(each for each in digits if len(each) >= 2),
+        digits=frozenset(each for each in digits if len(each) >= 2 and any(map(str.isdecimal, each))),
         dates=frozenset({fact.value for fact in found if fact.kind == "date"} | _dates(situation, sources)),
         places=frozenset(stem(word) for text in sources for word in words(text)),
         house=frozenset(fact.amount for fact in found if fact.kind == "address"),
         money=frozenset(money),
         amounts=frozenset(amounts),
+        numbers=frozenset(number.value for text in sources for number in numbers(text)),
     )
-
-
-def _is_dialled(digits: str) -> bool:
-    return len(digits) >= 7
 
 
 def _dates(situation: Situation, sources: Iterable[str]) -> set[str]:

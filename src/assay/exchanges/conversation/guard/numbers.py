@@ -25,13 +25,14 @@ class Number(Struct, frozen=True):
     ordinal: bool = False
 
 
-def numbers(text: str) -> list[Number]:
+@lru_cache(maxsize=4096)
+def numbers(text: str) -> tuple[Number, ...]:
     """The numbers of a text in order; places are those in `plain(text)`."""
     shown = plain(text)
     found: list[Number] = []
     pending: list[tuple[float, int, int, bool]] = []
     for token in _TOKEN.finditer(shown):
-        if token[0][0].isdigit():
+        if token[0][0].isdecimal():
             found += _composed(pending, shown)
             pending = []
             digits = re.sub(r"\D", "", token[0])
@@ -43,7 +44,7 @@ def numbers(text: str) -> list[Number]:
             pending = []
         else:
             pending.append((value, token.start(), token.end(), ordinal))
-    return _halved(found + _composed(pending, shown), shown)
+    return tuple(_halved(found + _composed(pending, shown), shown))
 
 
 _HALF = re.compile(r"\s+(?:с|and an?)\s+\Z")
@@ -152,7 +153,7 @@ _FORMS = {
     1000: "тысяча тысячу тысячи тысяч thousand",
     1_000_000: "миллион миллиона миллионов million",
     1.5: "полтора полторы полутора",
-    0.5: "пол полкило полкилограмма поллитра половина половину полпачки half",
+    0.5: "пол полкило полкилограмма поллитра половина половину половиной полпачки half",
     0.25: "четверть quarter",
 }
 _WORDS = {word: float(value) for value, forms in _FORMS.items() for word in forms.split()}

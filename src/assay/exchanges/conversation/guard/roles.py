@@ -36,7 +36,9 @@ def _reads_prices(text: str) -> bool:
     """Two or more sums of money, each with a name before it, in statements."""
     if "?" in text:
         return False
-    priced = [n for n in numbers(text) if _PRICE.match(text, n.end)]
+    priced = [
+        n for n in numbers(text) if _PRICE.match(text, n.end) or text[: n.start].endswith(("$", "€", "£"))
+    ]
     return len(priced) >= 2 and all(re.search(r"[^\W\d]{3,}[^.!?]{0,12}\Z", text[: n.start]) for n in priced)
 
 

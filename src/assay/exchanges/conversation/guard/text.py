@@ -16,6 +16,7 @@ _ENDINGS = re.compile(
 _ENGLISH = re.compile(r"(?:ies|es|s|ing|ed)\Z")
 
 
+@lru_cache(maxsize=4096)
 def plain(text: str) -> str:
     """The text in one case, with е for ё and plain spaces and quotes."""
     text = text[:MAX_READ].casefold().replace("ё", "е").replace("\u00a0", " ").replace("\u202f", " ")
@@ -33,13 +34,13 @@ def stem(word: str) -> str:
     return cut if len(cut) >= 3 else word
 
 
-def stems(text: str) -> set[str]:
+@lru_cache(maxsize=4096)
+def stems(text: str) -> frozenset[str]:
     """The stems of a text's words, without those that carry no meaning."""
-    return {
-        stem(word)
-        for word in words(text)
-        if word not in word_set("words.small") and (len(word) > 1 or word.isdigit())
-    }
+    small = word_set("words.small")
+    return frozenset(
+        stem(word) for word in words(text) if word not in small and (len(word) > 1 or word.isdecimal())
+    )
 
 
 def grams(tokens: list[str], size: int) -> set[tuple[str, ...]]:

@@ -1,0 +1,111 @@
+"""What the guard of the client's lines finds: planted faults, innocent look-alikes, hostile text."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assay.agenda import Brief
+from assay.agenda.brief import GoalItem
+from assay.errors import UsageError
+from assay.exchanges.conversation.guard import CODES, Candidate, Situation, faults_in
+from assay.exchanges.conversation.guard.facts import facts_of
+from assay.exchanges.conversation.guard.numbers import numbers
+from assay.exchanges.conversation.guard.planted import JUDGED, read_planted, tallied
+from assay.exchanges.conversation.loops import Spoken
+from assay.loading.tasks import BUILT_IN
+
+SAMPLES = sorted((Path(__file__).parent / "planted").glob("*.jsonl"))
+CAUGHT, ALARMS = 0.95, 0.02
+
+
+def prompts() -> dict[str, tuple[str, str]]:
+    folder = BUILT_IN / "phone_orders" / "prompts"
+    read = {}
+    for language, place in (("ru", folder), ("en", folder / "en")):
+        agent, client = (place / f"{side}_system.txt" for side in ("agent", "client"))
+        read[language] = (agent.read_text("utf-8"), client.read_text("utf-8"))
+    return read
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
+def test_of_planted_faults_enough_are_caught_and_few_innocent_lines_accused(sample):
+    tallies = tallied(read_planted(sample.read_bytes().splitlines(), sample.name), prompts())
+    assert {kind for kind, _ in tallies} >= set(CODES) - JUDGED
+    for kind in {kind for kind, _ in tallies} - JUDGED:
+        mine = [tally for (each, _), tally in tallies.items() if each == kind]
+        caught, faulty = sum(t.caught for t in mine), sum(t.faulty for t in mine)
+        alarms, innocent = sum(t.alarms for t in mine), sum(t.innocent for t in mine)
+        assert caught >= CAUGHT * faulty, (kind, [name for t in mine for name in t.missed])
+        assert alarms <= ALARMS * innocent, (kind, [name for t in mine for name in t.alarmed])
+
+
+def test_a_planted_transcript_that_is_none_is_refused_with_its_line():
+    with pytest.raises(UsageError, match="x:2"):
+        list(read_planted([b"", b"{}"], "x"))
+    good = json.loads(SAMPLES[0].read_text("utf-8").splitlines()[0])
+    with pytest.raises(UsageError, match="fault is not kind"):
+        list(read_planted([json.dumps({**good, "fault": "loop"}).encode()]))
+
+
+BRIEF = Brief((GoalItem("филе", 2),), phone="+79001112233", city="Москва", name="Иван")
+TEXT = st.text(max_size=300) | st.from_regex(r"[а-яa-z0-9 +.,:;{}\"'«»<>/-]{0,200}", fullmatch=True)
+
+
+@settings(max_examples=150, deadline=None)
+@given(TEXT, TEXT, st.sampled_from(["ru", "en"]), st.sampled_from([None, "goal_done", "gave_up"]))
+def test_no_text_breaks_the_guard_and_equal_lines_have_equal_faults(heard, text, language, hang_up):
+    brief = Brief(BRIEF.goal, language=language, phone=BRIEF.phone, city="Москва")
+    situation = Situation(brief, (Spoken("agent", heard), Spoken("client", text), Spoken("agent", heard)))
+    first = faults_in(situation, Candidate(text, hang_up))
+    assert first == faults_in(situation, Candidate(text, hang_up))
+    assert len({fault.code for fault in first}) == len(first)
+
+
+@pytest.mark.parametrize("piece", ["a", "1", "{", "<", " ", "?", "я ", "2 и ", "+7 ", "клиент "])
+def test_a_long_line_costs_no_long_time(piece):
+    line = piece * (16_000 // len(piece))
+    situation = Situation(BRIEF, (Spoken("agent", line), Spoken("client", line), Spoken("agent", line)))
+    faults_in(situation, Candidate(line))
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("две пачки", [2]),
+        ("полтора кило и двести пятьдесят граммов", [1.5, 250]),
+        ("два с половиной", [2.5]),
+        ("двадцать первого июня", [21]),
+        ("сто двадцать тысяч триста", [120300]),
+        ("девятьсот сто одиннадцать двадцать два", [900, 111, 22]),
+        ("twenty-five, one hundred and six", [25, 100, 6]),
+        ("two and a half", [2.5]),
+        ("1,5 и 2.25", [1.5, 2.25]),
+        ("ничего", []),
+    ],
+)
+def test_numbers_are_read_in_figures_and_in_words(text, values):
+    assert [number.value for number in numbers(text)] == values
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("+7 (900) 111-22-33", ["phone"]),
+        ("плюс семь девятьсот, сто одиннадцать, двадцать два, тридцать три", ["phone"]),
+        ("заказ номер 4521", ["id"]),
+        ("ORD-00012", ["id"]),
+        ("13 июня", ["date"]),
+        ("the 13th of June", ["date"]),
+        ("2025-06-13 в 18:00", ["date"]),
+        ("ул. Мира, 5, квартира двенадцать", ["address", "address", "address"]),
+        ("350 рублей", ["money"]),
+        ("2 кг", ["quantity"]),
+        ("минут пять, второй раз, сто процентов, после шести вечера", []),
+        ("мне 65 лет, нас четверо", []),
+    ],
+)
+def test_facts_have_their_kind_and_times_durations_and_ages_are_none(text, kinds):
+    assert [fact.kind for fact in facts_of(text)] == kinds
