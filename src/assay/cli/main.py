@@ -30,6 +30,8 @@ VERBS = {
     "emulate": "Start the emulated model server.",
     "serve": "Serve batches of conversations by REST.",
     "batch": "Post, watch, fetch and cancel batches of a service.",
+    "init": "Write a commented task and plan to start from.",
+    "doctor": "Say what is there and what is missing, a line each.",
     "demo": "A first run that needs no key and no network.",
 }
 """Every verb and its short help, so that `--help` imports none of them."""

@@ -6,6 +6,7 @@ import csv
 import difflib
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar, get_args, get_type_hints
@@ -215,7 +216,9 @@ def _line_of(text: str, key: str) -> str:
         stripped = line.strip().lstrip("- ").lstrip("{").strip()
         if key and stripped.startswith((f"{key}:", f'"{key}"')):
             return f", line {number}"
-    return ""
+    inside = re.compile(rf"""[{{,]\s*["']?{re.escape(key)}["']?\s*:""")
+    found = inside.search(text) if key else None
+    return f", line {text.count(chr(10), 0, found.start()) + 1}" if found is not None else ""
 
 
 def _fields(into: object, keys: list[str]) -> list[str]:
