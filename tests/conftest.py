@@ -3,12 +3,17 @@
 import json
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from assay import api
 from assay.loading.environment import Environment
 from assay.plan import ModelChoice, Plan
 from assay.ports import Stop
+
+# How long an example takes is the machine's business: it is compared in benchmarks, never asserted in a test.
+hypothesis.settings.register_profile("assay", deadline=None)
+hypothesis.settings.load_profile("assay")
 
 
 def pytest_addoption(parser):

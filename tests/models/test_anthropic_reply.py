@@ -196,7 +196,7 @@ def test_a_reply_by_schema_is_the_input_of_its_tool():
     assert read(*pieces).tool_calls == (ToolCall("a", "reply", '{"a": 1}'),)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     stream=st.sampled_from(STREAMS),
     newline=st.sampled_from([b"\n", b"\r\n", b"\r"]),
@@ -375,7 +375,7 @@ def test_pings_and_comments_are_no_progress_and_deltas_are():
     assert progress == [no, no, no, no, yes, no, no, end]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.binary(max_size=300),
     st.sampled_from([b"", b"data: ", b"{", b'data: {"type":"content_block_delta","delta":{']),

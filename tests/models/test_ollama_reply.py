@@ -123,7 +123,7 @@ def test_a_generated_completion_is_read_as_well():
     assert (reply.text, reply.reasoning, reply.usage) == (" Yes", "hm", Usage(26, 2))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     stream=st.sampled_from(STREAMS),
     newline=st.sampled_from([b"\n", b"\r\n", b"\n\n", b" "]),
@@ -289,7 +289,7 @@ def test_the_fingerprint_is_the_digest_that_it_was_given():
     assert read(*TEXT, fingerprint="sha").fingerprint == "sha"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=300), st.sampled_from([b"", b"{", b'{"message":{', b'{"done":true,"message":{']))
 def test_no_bytes_bring_anything_but_a_reply_or_a_call_error(noise, start):
     with contextlib.suppress(CallError):

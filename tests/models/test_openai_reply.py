@@ -131,7 +131,7 @@ def test_a_refusal_is_a_finish_of_its_own():
     assert (reply.refusal, reply.finish) == ("I cannot.", Finish.REFUSAL)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     stream=st.sampled_from([TEXT, TOOLS, REASONING, REFUSAL]),
     newline=st.sampled_from([b"\n", b"\r\n", b"\r"]),
@@ -382,7 +382,7 @@ def test_comments_and_padding_are_no_progress_and_chunks_are():
     assert progress == [no, no, no, yes, no, end]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=300), st.sampled_from([b"", b"data: ", b"{", b'data: {"choices":[{"delta":{']))
 def test_no_bytes_bring_anything_but_a_reply_or_a_call_error(noise, start):
     with contextlib.suppress(CallError):

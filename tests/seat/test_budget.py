@@ -106,7 +106,7 @@ async def test_what_a_resumed_run_has_spent_counts():
         await Budget(Decimal(10), spent=Decimal(9)).set_aside(Decimal(2), Stop())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.integers(10, 400),
     st.lists(st.tuples(st.integers(1, 30), st.integers(0, 100), st.integers(0, 3)), max_size=80),

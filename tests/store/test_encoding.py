@@ -214,7 +214,7 @@ def recorded(trial: Trial, *, reserve: bool) -> tuple[Trial, Trial]:
         return asyncio.run(record(Path(folder) / "runs.db"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(trials(), st.booleans())
 def test_a_trial_is_read_as_it_was_written(trial, reserve) -> None:
     whole_trial, short = recorded(trial, reserve=reserve)
@@ -222,7 +222,7 @@ def test_a_trial_is_read_as_it_was_written(trial, reserve) -> None:
     assert short == structs.replace(trial, calls=())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(calls(), max_size=4, unique_by=lambda call: call.id), json_values, st.none() | hostile)
 def test_calls_and_effects_are_looked_up_as_they_were_written(made, result, error) -> None:
     async def record(place: Path) -> None:
