@@ -1,4 +1,4 @@
-"""A report over very many stored trials: how long it takes, how much memory, how large it is.
+"""A report and a comparison over very many stored trials: time, memory, and how large the page is.
 
 python benchmarks/report_size.py [--trials 100000] [--store FILE]
 """
@@ -144,7 +144,10 @@ def main() -> int:
             took, size = timed(command), page.stat().st_size
             good &= took.wall < MOST_SECONDS and took.peak_mb < MOST_MB and size < MOST_BYTES
             times = f"{took.wall:5.1f} s ({took.cpu:.1f} s CPU)"
-            print(f"{form:<9} {times}  {took.peak_mb:4.0f} MB  {size / 1e3:.0f} kB")
+            print(f"{form:<9} {times}  {took.peak_mb:4.0f} MB  {size / 1e3:.0f} kB", flush=True)
+        took = timed([ASSAY, "compare", "last", "--store", str(store)])
+        good &= took.wall < MOST_SECONDS and took.peak_mb < MOST_MB
+        print(f"compare   {took.wall:5.1f} s ({took.cpu:.1f} s CPU)  {took.peak_mb:4.0f} MB")
     return 0 if good else 1
 
 

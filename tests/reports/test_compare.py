@@ -16,7 +16,8 @@ from assay.case import Case
 from assay.errors import ErrorClass
 from assay.message import Arrivals, Instants, Kind, Reply, Request, Usage
 from assay.ports import Run
-from assay.reports.compare import compare, regressed
+from assay.reports.arms import read
+from assay.reports.compare import compare, compare_arms, regressed
 from assay.stats.intervals import bounded_mean
 from assay.stats.paired import mcnemar
 from assay.trial import Call, CallState, Outcome, Score, Status, Transcript, Trial
@@ -269,3 +270,25 @@ def test_a_comparison_is_plain_json():
     printed = msgspec.json.decode(msgspec.json.encode(of(arm([True, False]), arm([True, True]))))
     assert printed["verdict"] == "cannot tell"
     assert printed["difference"]["value"] == 0.5
+
+
+def test_a_slice_of_an_arm_is_the_arm_of_its_trials(make):
+    trials = [
+        *make.duel(30),
+        *[make.trial(n, error=ErrorClass.TIMEOUT, model="good/a", repeat=1) for n in range(5)],
+    ]
+    for model in ("good/a", "bad/b"):
+        of_model = [trial for trial in trials if trial.model == model]
+        whole = read(of_model, "exact")
+        part = read([trial for trial in of_model if trial.case.tags["odd"] == "1"], "exact")
+        sliced = whole.sliced("odd", "1")
+        assert sliced.latencies == part.latencies
+        assert (sliced.trials, sliced.cost, sliced.priced) == (part.trials, part.cost, part.priced)
+        names = (model, model)
+        ours = compare_arms(sliced, sliced, headline="exact", names=names)
+        theirs = compare_arms(part, part, headline="exact", names=names)
+        assert ours == theirs
+
+
+def test_an_arm_has_no_slice_by_a_tag_that_it_lacks(make):
+    assert read(make.duel(4), "exact").sliced("even", "1").cases == {}

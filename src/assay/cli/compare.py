@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from assay.keys import JSON
 if TYPE_CHECKING:  # these pull in the whole of the reports, which --help does not need
     from assay.cli.judging import Asked, Judged
     from assay.cli.stored import Arm
+    from assay.reports.arms import Arm as Read
     from assay.reports.compare import Comparison
     from assay.store.sqlite import SqliteStore
     from assay.trial import Trial
@@ -151,8 +153,10 @@ def _pairs(record: SqliteStore, a: str, b: str | None) -> list[tuple[Arm, Arm]]:
 
 
 def _compared(record: SqliteStore, a: Arm, b: Arm, margin: float) -> Compared:
-    from assay.reports.compare import compare, regressed
+    from assay.reports.arms import read
+    from assay.reports.compare import compare_arms, regressed
 
+    gc.set_threshold(100_000)  # nothing read here is in a cycle: looking for one is wasted time
     if a.run.headline != b.run.headline:
         raise UsageError(
             f"{a.run.id} is judged by {a.run.headline}, {b.run.id} by {b.run.headline}",
@@ -160,10 +164,9 @@ def _compared(record: SqliteStore, a: Arm, b: Arm, margin: float) -> Compared:
         )
     names = (a.name, b.name) if a.run.id != b.run.id else (a.model, b.model)
     headline = a.run.headline
-    found = compare(
-        _trials(record, a), _trials(record, b), headline=headline, names=names, runs=(a.run, b.run)
-    )
-    slices = tuple(_slices(record, a, b, headline))
+    left, right = (read(_trials(record, arm), headline) for arm in (a, b))
+    found = compare_arms(left, right, headline=headline, names=names, runs=(a.run, b.run))
+    slices = tuple(_slices(left, right, headline, (a.model, b.model)))
     return Compared(found, slices, regressed(found, margin))
 
 
@@ -173,29 +176,18 @@ def _trials(record: SqliteStore, arm: Arm) -> Iterator[Trial]:
     return record.trials(Where(run=arm.run.id, model=arm.model))
 
 
-def _slices(record: SqliteStore, a: Arm, b: Arm, headline: str) -> Iterator[SliceDifference]:
+def _slices(left: Read, right: Read, headline: str, names: tuple[str, str]) -> Iterator[SliceDifference]:
     """The comparison by tag; a tag of very many values is no slice."""
-    from assay.reports.compare import compare
+    from assay.reports.compare import compare_arms
 
-    left, right = _slim(record, a), _slim(record, b)
     values: dict[str, dict[str, None]] = {}
-    for trial in left:
-        for tag, value in trial.case.tags.items():
+    for case in left.cases.values():
+        for tag, value in (case.tags or {}).items():
             values.setdefault(tag, {})[value] = None
     tags = [(tag, value) for tag, known in values.items() if len(known) <= MOST_SLICES for value in known]
     for tag, value in sorted(tags)[:MOST_SLICES]:
-        sides = ([t for t in side if t.case.tags.get(tag) == value] for side in (left, right))
-        yield SliceDifference(tag, value, compare(*sides, headline=headline, names=(a.model, b.model)))
-
-
-def _slim(record: SqliteStore, arm: Arm) -> list[Trial]:
-    """The trials without what was said: slices need their scores alone."""
-    from assay.ports import Where
-    from assay.trial import Outcome, Transcript
-
-    bare = Transcript((), Outcome(""))
-    trials = record.trials(Where(run=arm.run.id, model=arm.model, calls=False))
-    return [structs.replace(trial, transcript=bare) for trial in trials]
+        sides = (side.sliced(tag, value) for side in (left, right))
+        yield SliceDifference(tag, value, compare_arms(*sides, headline=headline, names=names))
 
 
 def _write(path: Path, text: str) -> None:

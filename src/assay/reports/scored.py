@@ -15,4 +15,7 @@ def finite(score: Score) -> float | None:
 
 def headline_number(trial: Trial, headline: str) -> float | None:
     """The number of a trial's headline score, None where it has none."""
-    return next((finite(score) for score in trial.scores if score.name == headline), None)
+    for score in trial.scores:
+        if score.name == headline:
+            return finite(score)
+    return None

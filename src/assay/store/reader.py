@@ -20,27 +20,19 @@ from assay.store.encoding import (
     CALL_COLUMNS,
     Found,
     call_of,
-    case_of,
     grown,
     json_of,
     named,
     names_of,
-    score_of,
-    transcript_of,
 )
 from assay.store.heartbeat import SIGNS, alive
+from assay.store.pages import TRIALS, Page
 from assay.store.schema import connect
-from assay.trial import Call, Label, Score, Status, Trial
+from assay.trial import Call, Label, Status, Trial
 
 PAGE = 32
 """Trials read in one transaction: a slow listener never holds the write-ahead log back."""
 
-_TRIALS = (
-    "SELECT t.id, t.run, (SELECT id FROM runs WHERE number = t.run), t.key, k.body, t.model,"
-    " t.repeat, t.seed, t.status, t.detail, t.phase, t.due, t.started, t.ended, t.wall, t.messages,"
-    " t.transcript, t.final, t.case_hash"
-    " FROM trials t JOIN cases k ON k.hash = t.case_hash"
-)
 _CALLS = (
     f"SELECT {CALL_COLUMNS}, (SELECT id FROM runs WHERE number = c.run)"  # noqa: S608  constants only
     " FROM calls c LEFT JOIN settlements s ON s.call = c.id"
@@ -215,7 +207,7 @@ class Reader:
         conditions, values = self._conditions(where)
         with self._reading() as connection:
             last = connection.execute("SELECT max(id) FROM trials").fetchone()[0]
-        query = f"{_TRIALS} WHERE t.id > ? AND t.id <= ?{conditions} ORDER BY t.id LIMIT {PAGE}"
+        query = f"{TRIALS} WHERE t.id > ? AND t.id <= ?{conditions} ORDER BY t.id LIMIT {PAGE}"
         at = 0
         while last is not None:
             with self._reading() as connection:
@@ -223,8 +215,7 @@ class Reader:
                 try:
                     rows = connection.execute(query, (at, last, *values)).fetchall()
                     self._check_order(at, rows)
-                    found = self._found()
-                    page = [self._trial(row, where.calls, found) for row in rows]
+                    page = Page(connection, rows, self._sound, calls=where.calls).trials()
                 finally:
                     connection.execute("COMMIT")
             yield from page
@@ -249,50 +240,9 @@ class Reader:
         given = {column: value for column, value in wanted.items() if value is not None}
         return "".join(f" AND {column} = ?" for column in given), list(given.values())
 
-    def _trial(self, row: Sequence[JSON], with_calls: bool, found: Found) -> Trial:
-        number, run, name, key, case, model, repeat, seed, status, detail, *rest = row
-        phase, due, started, ended, wall, messages, transcript, final, hashed = rest
-        numbered: dict[int, Call] = {}
-        if with_calls:
-            numbered = self._numbered("c.trial = ? AND c.run = ? ORDER BY +c.id", (key, run), found)
-        if final is not None and final not in numbered:
-            brought = self._numbered("c.id = ?", (final,), found).get(final)
-        else:
-            brought = numbered.get(final)
-        return Trial(
-            run=name,
-            key=key,
-            case=case_of(self._sound(hashed, case)),
-            model=model,
-            repeat=repeat,
-            seed=seed,
-            status=Status(status),
-            detail=detail,
-            phase=phase,
-            due=due,
-            started=started,
-            ended=ended,
-            wall=wall,
-            transcript=transcript_of(messages, transcript, found, None if brought is None else brought.reply),
-            calls=tuple(numbered.values()),
-            scores=self._scores(number),
-        )
-
-    def _scores(self, trial: int) -> tuple[Score, ...]:
-        """Of each name the newest score."""
-        newest: dict[str, Score] = {}
-        query = "SELECT name, score FROM scores WHERE trial = ? ORDER BY id"
-        for name, score in self._connection.execute(query, (trial,)):
-            newest.pop(name, None)
-            newest[name] = score_of(score)
-        return tuple(newest.values())
-
     def _calls(self, where: str, values: tuple[JSON, ...], found: Found) -> list[Call]:
-        return list(self._numbered(where, values, found).values())
-
-    def _numbered(self, where: str, values: tuple[JSON, ...], found: Found) -> dict[int, Call]:
         rows = self._connection.execute(f"{_CALLS} WHERE {where}", values).fetchall()
-        return {row[0]: call_of(row[-1], row[:-1], found) for row in rows}
+        return [call_of(row[-1], row[:-1], found) for row in rows]
 
 
 def read_trials(path: Path, where: Where) -> Iterator[Trial]:
