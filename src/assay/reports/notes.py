@@ -63,6 +63,8 @@ def notes(tally: ModelTally, noted: Noted) -> tuple[str, ...]:
         told.append(f"{share}: timing and spend leave them out")
     if attempts.unknown:
         told.append(f"{attempts.unknown} calls were in flight at a kill and may have been billed")
+    if paused := sum(role.paused for role in noted.roles.values()):
+        told.append(f"{paused} calls were in flight while this process stood still: no latency has them")
     if attempts.unpriced:
         told.append(f"{attempts.unpriced} replies have no known price and are not in the cost")
     return (*told, *_of_judges(noted))
