@@ -247,6 +247,7 @@ class Reply(Struct, frozen=True, omit_defaults=True):
     """A model's whole answer to one request; `call` is the id of the call that brought it.
 
     `logprobs` are the natural logarithms of the probabilities of a continuation's tokens.
+    `odd_usage` is a usage that is none or cannot be that of this reply, as it came (JSON, bounded).
     """
 
     text: str = ""
@@ -261,6 +262,7 @@ class Reply(Struct, frozen=True, omit_defaults=True):
     arrivals: Arrivals = field(default_factory=Arrivals)
     call: str | None = None
     logprobs: tuple[float, ...] = ()
+    odd_usage: str = ""
 
     @property
     def message(self) -> Message:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -22,7 +21,7 @@ ASSAY = [sys.executable, "-c", "from assay.cli.main import main; main()"]
 
 
 @contextmanager
-def emulated(ledger: Path, *flags: str):
+def emulated(ledger, *flags):
     """The emulator as a process; gives its base URL."""
     command = [sys.executable, "-m", "assay.emulator", "--ledger", str(ledger), *flags]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
@@ -30,13 +29,13 @@ def emulated(ledger: Path, *flags: str):
         server.terminate()
 
 
-def asked(ledger: Path) -> list[dict]:
+def asked(ledger):
     """The requests that came to the emulator so far."""
     return records_of(ledger.read_bytes().splitlines(keepends=True)) if ledger.exists() else []
 
 
 @contextmanager
-def running(folder: Path, *words: str):
+def running(folder, *words):
     process = subprocess.Popen(
         [*ASSAY, *words], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -54,7 +53,7 @@ def until(true, seconds=30.0):
         time.sleep(0.005)
 
 
-def plan_of(folder: Path, url: str) -> Path:
+def plan_of(folder, url):
     """48 conversations, 16 at a time: an agent that calls tools, a customer by rules."""
     path = folder / "plan.yaml"
     path.write_text(

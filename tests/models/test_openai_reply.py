@@ -455,3 +455,53 @@ def test_continuous_usage_counts_once_and_the_last_word_stands():
     reply = read(*counted, chunk(finish="stop", usage={"prompt_tokens": 5, "completion_tokens": 3}), DONE)
     assert (reply.text, reply.usage) == ("abc", Usage(5, 3))
     assert list(reply.arrivals.kind[:3]) == [Kind.CONTENT | Kind.USAGE] * 3
+
+
+def usage_then(*usages):
+    text = (
+        b'data: {"choices":[{"index":0,"delta":{"content":"four words of text"},"finish_reason":"stop"}]}\n\n'
+    )
+    counts = [b'data: {"choices":[],"usage":%s}\n\n' % json.dumps(usage).encode() for usage in usages]
+    decoder = ReplyDecoder()
+    decoder.head(200, {b"content-type": b"text/event-stream"}, 1)
+    decoder.feed(b"".join([text, *counts, b"data: [DONE]\n\n"]), 1, 1)
+    return decoder.reply(Instants())
+
+
+@pytest.mark.parametrize(
+    ("usages", "output", "odd"),
+    [
+        ([{"prompt_tokens": 3, "completion_tokens": 4}], 4, None),
+        ([{"prompt_tokens": 3, "completion_tokens": 34}], 34, None),  # a byte each, and marks
+        ([{"prompt_tokens": 3, "completion_tokens": 35}], 35, 35),
+        ([{"prompt_tokens": 3, "completion_tokens": 0}], 0, 0),
+        (
+            [{"prompt_tokens": 3, "completion_tokens": 2}, {"prompt_tokens": 3, "completion_tokens": 4}],
+            4,
+            None,
+        ),
+        ([{"prompt_tokens": 3, "completion_tokens": 4}, {"prompt_tokens": 3, "completion_tokens": 2}], 2, 2),
+        ([{}, {"prompt_tokens": 3, "completion_tokens": 4}], 4, None),
+        (
+            [{"prompt_tokens": 3, "completion_tokens": 4}, {"prompt_tokens": -1, "completion_tokens": -1}],
+            4,
+            -1,
+        ),
+        (
+            [
+                {
+                    "prompt_tokens": 3,
+                    "completion_tokens": 900,
+                    "completion_tokens_details": {"reasoning_tokens": 890},
+                }
+            ],
+            900,
+            None,
+        ),
+    ],
+)
+def test_a_usage_that_cannot_be_that_of_the_reply_is_kept_as_it_came(usages, output, odd):
+    reply = usage_then(*usages)
+    assert reply.usage.output == output
+    kept = json.loads(reply.odd_usage)["completion_tokens"] if reply.odd_usage else None
+    assert kept == odd

@@ -170,7 +170,7 @@ class AnthropicDecoder(Decoder):
             length = self._refused(event.delta.stop_details)
         if event.usage is not None:
             self._count(event.usage)
-            self._usage = _usage(self._counts)
+            self._counted(_usage(self._counts), self._counts)
             kind |= _USAGE
         return kind | (_REFUSAL if length else 0), length
 
@@ -244,7 +244,8 @@ class AnthropicDecoder(Decoder):
         self._refused(message.stop_details)
         self._served = message.model
         self._count(message.usage)
-        self._usage = _usage(self._counts)
+        if message.usage is not None:
+            self._counted(_usage(self._counts), self._counts)
 
 
 def _usage(counts: dict[str, JSON]) -> Usage | None:

@@ -16,6 +16,9 @@ from assay.transport.sink import Headers, Progress
 Shape = TypeVar("Shape")
 
 BOM = b"\xef\xbb\xbf"
+_UNSEEN = 16
+"""Tokens of an answer, and of each call, that no text shows: marks, names."""
+
 _HEAD = 1024  # bytes of a stream's beginning that are kept, to be shown if nothing comes of it
 
 
@@ -51,6 +54,7 @@ class Decoder:
         "_headers",
         "_is_body",
         "_is_stream",
+        "_odd_usage",
         "_on_read",
         "_reasoning",
         "_refusal",
@@ -58,6 +62,7 @@ class Decoder:
         "_status",
         "_text",
         "_usage",
+        "_usage_as_it_came",
     )
 
     def __init__(self, on_read: OnRead | None = None, first_call: int = 0) -> None:
@@ -74,6 +79,8 @@ class Decoder:
         self._calls: list[GrowingCall] = []
         self._finish: str | None = None
         self._usage: Usage | None = None
+        self._usage_as_it_came: JSON = None
+        self._odd_usage: JSON = None
         self._served: str | None = None
         self._fingerprint: str | None = None
         self._answered = self._done = False  # whether there was an answer at all; its end mark
@@ -104,9 +111,12 @@ class Decoder:
 
     def partial(self, instants: Instants) -> Reply:
         """What has come by now."""
-        first = self._first_call
+        first, text = self._first_call, "".join(self._text)
+        odd = self._odd_usage
+        if odd is None and self._usage is not None and self._beyond(self._usage, text):
+            odd = self._usage_as_it_came
         return Reply(
-            "".join(self._text),
+            text,
             tuple(
                 ToolCall(c.id or f"call_{n}", c.name, "".join(c.arguments))
                 for n, c in enumerate(self._calls, first)
@@ -119,7 +129,34 @@ class Decoder:
             self._fingerprint,
             instants,
             self._arrivals,
+            odd_usage=""
+            if odd is None
+            else msgspec.json.encode(odd)[:DETAIL_LIMIT].decode("utf-8", "replace"),
         )
+
+    def _counted(self, usage: Usage | None, as_it_came: JSON) -> None:
+        """Takes a usage in: the last one counts. One that is none, or counts back, is kept beside it."""
+        held = self._usage
+        if usage is None or (held is not None and usage.output < held.output):
+            self._odd_usage = as_it_came
+        elif held is None:
+            self._odd_usage = None  # what was none is made good
+        if usage is not None:
+            self._usage, self._usage_as_it_came = usage, as_it_came
+
+    def _beyond(self, usage: Usage, text: str) -> bool:
+        """Whether a reply cannot have so many tokens, or so few: none is shorter than a byte.
+
+        Thoughts may be counted and not shown, so that nothing is said where there are any.
+        """
+        if not usage.output:
+            return bool(text)
+        unseen = _UNSEEN * (1 + len(self._calls))
+        shown = usage.output - usage.reasoning
+        if shown <= len(text) + unseen or self._reasoning:
+            return False
+        written = [text, *self._refusal, *(piece for call in self._calls for piece in call.arguments)]
+        return shown > unseen + sum(len(piece.encode("utf-8", "replace")) for piece in written)
 
     # what a dialect says
 

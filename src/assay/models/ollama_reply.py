@@ -118,7 +118,8 @@ class OllamaDecoder(Decoder):
             self._finish = None if line.done_reason in ("load", "unload") else line.done_reason
             if self._finish is not None:
                 kind |= _FINISH
-            self._usage = _usage(line)
+            if line.prompt_eval_count or line.eval_count:
+                self._counted(_usage(line), [line.prompt_eval_count, line.eval_count])
             if self._usage is not None:
                 kind |= _USAGE
         self._arrivals.append(at, kind, length, read)

@@ -153,7 +153,7 @@ class ReplyDecoder(Decoder):
             kind, length = self._choice(chunk.choices[0])
         if chunk.usage is not None:
             kind |= _USAGE
-            self._usage = usage_of(chunk.usage) or self._usage
+            self._counted(usage_of(chunk.usage), chunk.usage)
         if self._served is None:
             self._served, self._fingerprint = chunk.model, chunk.system_fingerprint
         self._arrivals.append(at, kind, length, read)
@@ -277,7 +277,8 @@ class ReplyDecoder(Decoder):
         answer = _answer(body)
         if answer.error or answer.object == "error":
             raise provider_error(answer.error or answer.message)
-        self._usage = usage_of(answer.usage)
+        if answer.usage is not None:
+            self._counted(usage_of(answer.usage), answer.usage)
         self._served, self._fingerprint = answer.model, answer.system_fingerprint
         if answer.choices:
             self._choice(answer.choices[0])

@@ -92,7 +92,10 @@ def percentiles(values: Collection[float]) -> Percentiles | None:
 class Tokens(Struct, frozen=True):
     """Tokens of live calls. `input` includes `cached`; `output` includes `reasoning`.
 
-    `uncounted` live replies came without a usage; `sources` says who counted the others.
+    `uncounted` live replies came without a usage that is one; `sources` says who counted the others.
+    `odd` of all came with a usage that is none or cannot be right. `estimated_input` and
+    `estimated_output` are our own estimate of the tokens of the uncounted and the odd ones, a token
+    being four bytes of text; they are in no other figure.
     """
 
     input: int
@@ -101,6 +104,9 @@ class Tokens(Struct, frozen=True):
     reasoning: int
     uncounted: int
     sources: dict[str, int]
+    odd: int = 0
+    estimated_input: int = 0
+    estimated_output: int = 0
 
 
 class RoleSummary(Struct, frozen=True):

@@ -61,13 +61,24 @@ def notes(tally: ModelTally, noted: Noted) -> tuple[str, ...]:
     if attempts.replayed_share:
         share = f"{attempts.replayed_share:.0%} of the replies came from the record"
         told.append(f"{share}: timing and spend leave them out")
+    return (*told, *_of_calls(noted), *_of_judges(noted))
+
+
+def _of_calls(noted: Noted) -> Iterator[str]:
+    """Calls of unknown end, calls that say nothing of time, replies without a price or a usage."""
+    attempts, roles = noted.attempts, noted.roles.values()
     if attempts.unknown:
-        told.append(f"{attempts.unknown} calls were in flight at a kill and may have been billed")
-    if paused := sum(role.paused for role in noted.roles.values()):
-        told.append(f"{paused} calls were in flight while this process stood still: no latency has them")
+        yield f"{attempts.unknown} calls were in flight at a kill and may have been billed"
+    if paused := sum(role.paused for role in roles):
+        yield f"{paused} calls were in flight while this process stood still: no latency has them"
     if attempts.unpriced:
-        told.append(f"{attempts.unpriced} replies have no known price and are not in the cost")
-    return (*told, *_of_judges(noted))
+        yield f"{attempts.unpriced} replies have no known price and are not in the cost"
+    uncounted, odd = sum(role.tokens.uncounted for role in roles), sum(role.tokens.odd for role in roles)
+    if uncounted or odd:
+        asked = sum(role.tokens.estimated_input for role in roles)
+        said = sum(role.tokens.estimated_output for role in roles)
+        about = f"by our own estimate they have {asked} tokens in and {said} out, which no total holds"
+        yield f"{uncounted} replies have no usage, {odd} have one that cannot be right: {about}"
 
 
 def _of_judges(noted: Noted) -> Iterator[str]:

@@ -20,6 +20,9 @@ MOST_LABELS = 50
 
 OTHERS = "(others)"
 
+BYTES_OF_A_TOKEN = 4
+"""Our own estimate, where nobody else counted."""
+
 
 def bounded_count(counter: Counter[str], name: str, by: int = 1) -> None:
     """Counts a name that data chose; new names beyond MOST_LABELS go into one count."""
@@ -37,7 +40,8 @@ class RoleTally:
         self._origins: Counter[str] = Counter()
         self._sources: Counter[str] = Counter()
         self._tokens = [0, 0, 0, 0]
-        self._uncounted = self._unpriced = self._paused = 0
+        self._uncounted = self._unpriced = self._paused = self._odd = 0
+        self._estimated = [0, 0]
         self._cost = Decimal(0)
         self._latency, self._ttft = array("d"), array("d")
         self._tpot, self._rate = array("d"), array("d")
@@ -64,12 +68,25 @@ class RoleTally:
         elif done:
             self._unpriced += 1
         usage = call.reply.usage
+        if done and (usage is None or call.reply.odd_usage):
+            self._estimate(call)
         if usage is None:
             self._uncounted += done
             return
         self._sources[usage.source] += 1
         for place, count in enumerate((usage.input, usage.output, usage.cached, usage.reasoning)):
             self._tokens[place] += count
+
+    def _estimate(self, call: Call) -> None:
+        """Counts what nobody has counted, or nobody should believe, by its bytes."""
+        self._odd += bool(call.reply.odd_usage)
+        reply = call.reply
+        calls = (each for message in call.request.messages for each in message.tool_calls)
+        asked = [*(message.text for message in call.request.messages), *(each.arguments for each in calls)]
+        said = [reply.text, reply.reasoning, reply.refusal, *(each.arguments for each in reply.tool_calls)]
+        for place, texts in enumerate((asked, said)):
+            size = sum(len(text.encode("utf-8", "replace")) for text in texts)
+            self._estimated[place] += -(-size // BYTES_OF_A_TOKEN)
 
     def _time(self, call: Call) -> None:
         latency, ttft, output_rate = call.latency, call.ttft, call.output_rate
@@ -97,7 +114,16 @@ class RoleTally:
             ttft=percentiles(self._ttft),
             tpot=percentiles(self._tpot),
             output_rate=percentiles(self._rate),
-            tokens=Tokens(taken_in, given_out, cached, reasoning, self._uncounted, dict(self._sources)),
+            tokens=Tokens(
+                taken_in,
+                given_out,
+                cached,
+                reasoning,
+                self._uncounted,
+                dict(self._sources),
+                self._odd,
+                *self._estimated,
+            ),
             cost_usd=self._cost,
             unpriced=self._unpriced,
         )

@@ -86,6 +86,7 @@ class _Said(Struct, frozen=True, array_like=True):
     instants: list[JSON]
     detail: str = ""
     logprobs: tuple[float, ...] = ()
+    odd_usage: str = ""
 
 
 class _Final(Struct, frozen=True, array_like=True):
@@ -254,6 +255,7 @@ def _said(reply: Reply, detail: str = "") -> _Said:
         list(structs.astuple(reply.instants)),
         detail,
         reply.logprobs,
+        reply.odd_usage,
     )
 
 
@@ -271,6 +273,7 @@ def _reply(said: _Said, message: Message | None, usage: Usage | None, arrivals: 
         arrivals=Arrivals() if arrivals is None else unpack(grown(arrivals)),
         call=said.call,
         logprobs=said.logprobs,
+        odd_usage=said.odd_usage,
     )
 
 
