@@ -77,7 +77,9 @@ def test_a_repeated_request_makes_no_second_order(shop):
     shop("reserve_slot", slot_id="MSK-12")
     first = shop("place_order", phone=IVAN, client_request_id="r1")
     again = shop("place_order", phone=IVAN, client_request_id="r1")
-    assert again == {"order_id": first["order_id"], "status": "placed", "repeated": True}
+    assert again == {**first, "repeated": True}
+    assert len(shop.overlay.difference()["orders"]["added"]) == 1
+    assert code(shop("place_order", phone=MARIA, client_request_id="r1")) == "DUPLICATE"
 
 
 @pytest.mark.parametrize(

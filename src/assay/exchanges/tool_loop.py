@@ -88,12 +88,12 @@ class _Work:
         return Outcome("agent_loop", detail=f"no answer after {self.exchange.max_steps} steps")
 
     def _carry_out(self, call: ToolCall, overlay: Overlay) -> None:
-        value = overlay.world.call(overlay, call.name, call.arguments, call.id)
-        text = msgspec.json.encode(value).decode()
+        answer = overlay.world.answer(overlay, call.name, call.arguments, call.id)
+        text = answer.text
         if len(text) > MAX_RESULT:
             text = text[:MAX_RESULT] + "... (cut)"
         result = Message("tool", (Text(text),), tool_call_id=call.id)
-        self._hear(Event(EventKind.TOOL_RESULT, "tool", result, data={"name": call.name, "value": value}))
+        self._hear(Event(EventKind.TOOL_RESULT, "tool", result, data={"name": call.name, **answer.record}))
         self.messages.append(result)
 
     def _hear(self, event: Event) -> None:

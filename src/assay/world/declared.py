@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct, field, to_builtins
 
 from assay.errors import UsageError
 from assay.keys import JSON
+from assay.world.canned import Canned, Replayed, Scripted
 from assay.world.tables import Row, Table
 from assay.world.tools import Effect, Function, Tool
 from assay.world.world import World
@@ -26,16 +27,25 @@ class TableDeclared(Struct, frozen=True, forbid_unknown_fields=True):
     rows: str | None = None
     id: str | None = None
     indexes: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
     types: dict[str, ColumnType] = {}
 
 
 class ToolDeclared(Struct, frozen=True, forbid_unknown_fields=True):
-    """A tool; its function is the one of the same name in the task's tools module."""
+    """A tool. Of the kind `python` its function is the one of the same name in the task's tools
+    module; `scripted` has `answers`, `replay` a file `recorded` beside the declaration.
+    """
 
     name: Annotated[str, Meta(pattern="^[a-zA-Z0-9_-]{1,64}$")]
     effect: Effect
     description: dict[str, str]
     parameters: dict[str, JSON] = field(default_factory=dict)
+    requires: tuple[str, ...] = ()
+    idempotent_by: str | None = None
+    takes: Annotated[float, Meta(ge=0, le=3600)] = 0.0
+    kind: Literal["python", "scripted", "replay"] = "python"
+    answers: tuple[Canned, ...] = ()
+    recorded: str | None = None
 
 
 class WorldDeclared(Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,9 +72,11 @@ def declared_world(
     declared: WorldDeclared,
     rows: Mapping[str, Sequence[Row]],
     functions: Mapping[str, Callable[..., JSON]],
+    recorded: Mapping[str, Sequence[Row]] | None = None,
 ) -> World:
     """The world. `rows` by table: of a CSV as text, of JSON as values. `functions` by tool name;
-    `completes` and `expects` among them are the world's own.
+    `completes` and `expects` among them are the world's own, `requires_NAME` what tools require.
+    `recorded` by tool: rows with the arguments and the answer of a call.
 
     Raises UsageError for a tool without a function and for text that its column's type refuses.
     """
@@ -75,13 +87,14 @@ def declared_world(
             [_typed(name, n, row, table.types) for n, row in enumerate(rows.get(name, ()), 1)],
             indexes=table.indexes,
             id_pattern=table.id,
+            ignored=table.ignored,
         )
         for name, table in declared.tables.items()
     ]
     return World(
         declared.world,
         tables,
-        [_tool(declared, tool, functions) for tool in declared.tools],
+        [_tool(declared, tool, functions, (recorded or {}).get(tool.name, ())) for tool in declared.tools],
         clock=declared.clock,
         date=declared.date,
         completes=functions.get("completes"),
@@ -89,19 +102,59 @@ def declared_world(
     )
 
 
-def _tool(declared: WorldDeclared, tool: ToolDeclared, functions: Mapping[str, Function]) -> Tool:
-    if tool.name not in functions:
-        raise UsageError(
-            f"world {declared.world}: tool {tool.name} has no function in {declared.functions}",
-            fix=f"define {tool.name}(overlay, ...) there",
-        )
+def _tool(
+    declared: WorldDeclared, tool: ToolDeclared, functions: Mapping[str, Function], recorded: Sequence[Row]
+) -> Tool:
     return Tool(
         tool.name,
-        functions[tool.name],
+        _function(declared, tool, functions, recorded),
         effect=tool.effect,
         descriptions=tool.description,
         parameters=tool.parameters,
+        requires=[_named(declared, f"requires_{name}", functions, tool) for name in tool.requires],
+        idempotent_by=tool.idempotent_by,
+        takes=tool.takes,
+        canned=[to_builtins(tool.answers), [dict(row) for row in recorded]]
+        if tool.kind != "python"
+        else None,
     )
+
+
+def _function(
+    declared: WorldDeclared, tool: ToolDeclared, functions: Mapping[str, Function], recorded: Sequence[Row]
+) -> Function:
+    """What answers the calls of a tool, by its kind."""
+    if tool.kind == "scripted":
+        if not tool.answers:
+            raise UsageError(
+                f"world {declared.world}: the scripted tool {tool.name} has no answers",
+                fix="list them under `answers`",
+            )
+        return Scripted(tool.name, tool.answers)
+    if tool.kind == "replay":
+        return Replayed(tool.name, [_call(declared, tool, n, row) for n, row in enumerate(recorded, 1)])
+    return _named(declared, tool.name, functions, tool)
+
+
+def _call(declared: WorldDeclared, tool: ToolDeclared, number: int, row: Row) -> tuple[Row, JSON]:
+    arguments = row.get("arguments")
+    if not isinstance(arguments, Mapping) or "answer" not in row:
+        raise UsageError(
+            f"world {declared.world}: {tool.recorded}, row {number} is no recorded call",
+            fix='write {"tool": ..., "arguments": {...}, "answer": ...} a line',
+        )
+    return arguments, row["answer"]
+
+
+def _named(
+    declared: WorldDeclared, name: str, functions: Mapping[str, Function], tool: ToolDeclared
+) -> Function:
+    if name not in functions:
+        raise UsageError(
+            f"world {declared.world}: tool {tool.name} has no function in {declared.functions}",
+            fix=f"define {name}(overlay, ...) there",
+        )
+    return functions[name]
 
 
 def _typed(table: str, number: int, row: Row, types: Mapping[str, ColumnType]) -> Row:

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from assay.keys import JSON
 from assay.world.difference import difference
+from assay.world.faults import Dice, FaultRule, Injected
 from assay.world.tables import Row, freeze, indexed, thaw
 
 if TYPE_CHECKING:
@@ -30,24 +31,32 @@ class Write(Struct, frozen=True):
 class Overlay:
     """A trial's own view of a world: reads fall through to the base, writes stay here.
 
-    `now` is the frozen clock, `facts` the case's variables. A tool may set `ended` to the end
-    reason that its call asks for ("agent_ended", "transferred").
+    `now` is the clock, which only tools that take time and faults move; `facts` are the case's
+    variables. A tool may set `ended` to the end reason that its call asks for ("agent_ended",
+    "transferred"). `answered` holds what requests with an id were answered, `injected` the faults
+    that struck.
     """
 
     __slots__ = (
+        "_counts",
+        "_dice",
         "_start",
         "_tool_call_id",
         "_touched",
+        "answered",
         "argument_errors",
         "ended",
         "errors",
         "facts",
+        "injected",
         "journal",
         "now",
         "world",
     )
 
-    def __init__(self, world: World, now: datetime, facts: Mapping[str, JSON]) -> None:
+    def __init__(
+        self, world: World, now: datetime, facts: Mapping[str, JSON], dice: Dice | None = None
+    ) -> None:
         self.world = world
         self.now = now
         self.facts = facts
@@ -55,6 +64,10 @@ class Overlay:
         self.ended: str | None = None
         self.errors = 0
         self.argument_errors = 0
+        self.answered: dict[tuple[str, str], tuple[Mapping[str, JSON], JSON]] = {}
+        self.injected: list[Injected] = []
+        self._dice = dice
+        self._counts: dict[str, int] = {}
         self._touched: dict[str, dict[str, Row | None]] = {}
         self._start: dict[str, dict[str, Row | None]] = {}
         self._tool_call_id = ""
@@ -117,10 +130,32 @@ class Overlay:
         self.journal.append(write)
         self._touched.setdefault(table, {})[key] = row
 
-    def begin(self, tool_call_id: str) -> int:
-        """Names the tool call that the next writes belong to; returns where to roll back to."""
+    def begin(self, tool_call_id: str) -> None:
+        """Names the tool call that the next writes belong to."""
         self._tool_call_id = tool_call_id
-        return len(self.journal)
+
+    def count(self, name: str) -> int:
+        """How often this was asked of the trial, this time included."""
+        self._counts[name] = self._counts.get(name, 0) + 1
+        return self._counts[name]
+
+    def strikes(self, tool: str, *, reads: bool) -> tuple[int, FaultRule | None]:
+        """The ordinal of this call of a tool in the trial, and the fault that is to strike it."""
+        if self._dice is None:
+            return 0, None
+        return self._dice.next(tool, reads=reads)
+
+    def recovered(self, tool: str) -> None:
+        """A call of this tool was answered: the agent is over the faults that struck it before."""
+        for n, fault in enumerate(self.injected):
+            if fault.tool == tool and not fault.recovered:
+                self.injected[n] = structs.replace(fault, recovered=True)
+
+    def at_start(self) -> Overlay:
+        """An overlay of the state that the trial started with."""
+        old = Overlay(self.world, self.now, self.facts)
+        old._touched = {table: dict(records) for table, records in self._start.items()}
+        return old
 
     def roll_back(self, mark: int) -> None:
         """Takes back the writes since `mark`: a call that answers with an error changed nothing."""

@@ -35,10 +35,11 @@ class Table:
     """Rows by key, in the order given; `indexes` names the columns that `keys_where` answers fast.
 
     An index over a list column finds a row by each of its items. `id_pattern` makes new keys
-    ("ORD-{seq:05d}"); it is None where a tool names the keys itself.
+    ("ORD-{seq:05d}"); it is None where a tool names the keys itself. `ignored` names columns that no
+    comparison of states counts ("*": none counts).
     """
 
-    __slots__ = ("_indexes", "id_pattern", "key", "name", "rows")
+    __slots__ = ("_indexes", "id_pattern", "ignored", "key", "name", "rows")
 
     def __init__(
         self,
@@ -48,11 +49,13 @@ class Table:
         *,
         indexes: Sequence[str] = (),
         id_pattern: str | None = None,
+        ignored: Sequence[str] = (),
     ) -> None:
         """Raises UsageError for a row without its key and for a key that stands twice."""
         self.name = name
         self.key = key
         self.id_pattern = id_pattern
+        self.ignored = tuple(ignored)
         self.rows: dict[str, Row] = {}
         for number, row in enumerate(rows, 1):
             value = row.get(key)

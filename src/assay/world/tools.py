@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import jsonschema_rs
@@ -29,6 +29,8 @@ Code = Literal[
 ]
 Function = Callable[..., JSON]
 """Carries a tool out: `function(overlay, **arguments) -> JSON`, an error by `refused(...)`."""
+Requirement = Callable[..., JSON]
+"""What a tool needs: `requirement(overlay, arguments)` gives the error where it is lacking, else None."""
 
 MAX_ARGUMENTS = 32 * 1024
 """Bytes of argument text that are read."""
@@ -53,10 +55,24 @@ class Tool:
     """One tool. `descriptions` by language; `parameters` a JSON Schema of an object.
 
     Objects are closed unless the schema says otherwise: an argument that no one declared is an
-    error, not something silently dropped.
+    error, not something silently dropped. `requires` is asked before the function; a call that
+    repeats the argument `idempotent_by` gets the first one's answer; `takes` is in seconds of the
+    world's clock. `canned` are the answers
+    of a tool that has no function of its own.
     """
 
-    __slots__ = ("_validator", "descriptions", "effect", "function", "name", "parameters")
+    __slots__ = (
+        "_validator",
+        "canned",
+        "descriptions",
+        "effect",
+        "function",
+        "idempotent_by",
+        "name",
+        "parameters",
+        "requires",
+        "takes",
+    )
 
     def __init__(
         self,
@@ -66,9 +82,17 @@ class Tool:
         effect: Effect,
         descriptions: Mapping[str, str],
         parameters: JSON,
+        requires: Sequence[Requirement] = (),
+        idempotent_by: str | None = None,
+        takes: float = 0.0,
+        canned: JSON = None,
     ) -> None:
         """Raises UsageError where schema and function do not fit."""
         self.name = name
+        self.requires = tuple(requires)
+        self.idempotent_by = idempotent_by
+        self.takes = takes
+        self.canned = canned
         self.function = function
         self.effect: Effect = effect
         self.descriptions = dict(descriptions)
@@ -81,6 +105,17 @@ class Tool:
                 fix="mend the schema under `parameters`",
             ) from error
         self._check_signature()
+        if idempotent_by is not None and idempotent_by not in self.parameters.get("properties", {}):
+            raise UsageError(
+                f"tool {name}: idempotent_by names {idempotent_by!r}, which is no argument of it",
+                fix="declare it under `parameters`",
+            )
+
+    @property
+    def declared(self) -> JSON:
+        """What enters the fingerprint of its world."""
+        rules = [self.idempotent_by, self.takes, self.canned]
+        return [self.name, self.effect, self.descriptions, self.parameters, rules]
 
     def _check_signature(self) -> None:
         signature = inspect.signature(self.function)

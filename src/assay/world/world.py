@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from assay.errors import AssayError, UsageError
+from assay.errors import UsageError
 from assay.keys import JSON, digest
 from assay.message import ToolSpec
+from assay.world.calling import Answer, ToolFault, called
+from assay.world.faults import Dice, Faults
 from assay.world.overlay import Overlay
 from assay.world.tables import Table, thaw
-from assay.world.tools import Tool, error_code, refused
+from assay.world.tools import Tool
+
+__all__ = ["Answer", "Completes", "Expects", "ToolFault", "World"]
 
 Completes = Callable[[Overlay, Mapping[str, JSON]], Mapping[str, JSON]]
 """What a world adds to a case's variables: the values of names that the case leaves out."""
 Expects = Callable[[Overlay, Mapping[str, JSON]], JSON]
 """What state a case's variables ask for: `{"state": [...]}` or `{"not_applicable": reason}`."""
-
-
-class ToolFault(AssayError):
-    """A tool's own function broke: the fault of the world, never of the model that called it."""
 
 
 class World:
@@ -30,7 +30,18 @@ class World:
     derives the wanted state from a case without an explicit expectation.
     """
 
-    __slots__ = ("_specs", "clock", "completes", "date", "expects", "fingerprint", "name", "tables", "tools")
+    __slots__ = (
+        "_specs",
+        "clock",
+        "completes",
+        "date",
+        "expects",
+        "fingerprint",
+        "ignored",
+        "name",
+        "tables",
+        "tools",
+    )
 
     def __init__(
         self,
@@ -50,13 +61,14 @@ class World:
         self.date = date
         self.completes = completes
         self.expects = expects
+        self.ignored = {name: table.ignored for name, table in self.tables.items() if table.ignored}
         self.fingerprint = digest(
             [
                 name,
                 clock,
                 date,
                 {table.name: [table.key, thaw(table.rows)] for table in self.tables.values()},
-                [[t.name, t.effect, t.descriptions, t.parameters] for t in self.tools.values()],
+                [tool.declared for tool in self.tools.values()],
             ]
         )
         self._specs: dict[str, tuple[ToolSpec, ...]] = {}
@@ -67,12 +79,21 @@ class World:
             self._specs[language] = tuple(tool.spec(language) for tool in self.tools.values())
         return self._specs[language]
 
-    def open(self, facts: Mapping[str, JSON], patch: Mapping[str, JSON] | None = None) -> Overlay:
-        """A fresh overlay for one trial; `patch` is a JSON merge patch on the base.
+    def open(
+        self,
+        facts: Mapping[str, JSON],
+        patch: Mapping[str, JSON] | None = None,
+        *,
+        faults: Faults | None = None,
+        seed: int = 0,
+    ) -> Overlay:
+        """A fresh overlay for one trial; `patch` is a JSON merge patch on the base; `faults` strike
+        its tools, drawn from the trial's seed.
 
         Raises UsageError for a CURRENT_DATE that is no date and a patch of an unknown table.
         """
-        overlay = Overlay(self, self._now(facts), facts)
+        rules = faults.all if faults is not None else ()
+        overlay = Overlay(self, self._now(facts), facts, Dice(rules, seed) if rules else None)
         for table in patch or {}:
             if table not in self.tables:
                 raise UsageError(
@@ -103,29 +124,12 @@ class World:
         """The state that the variables ask for, or None where this world derives none."""
         return None if self.expects is None else self.expects(self.open(facts, patch), facts)
 
-    def call(self, overlay: Overlay, tool: str, arguments: str, tool_call_id: str = "") -> JSON:
-        """Carries a tool call out on an overlay; whatever the model did wrong is an error value.
-
-        An answer that is an error leaves no write behind. Raises ToolFault where the tool's own
-        function breaks.
+    def answer(self, overlay: Overlay, tool: str, arguments: str, tool_call_id: str = "") -> Answer:
+        """Carries a tool call out on an overlay (see calling.py). Raises ToolFault where the tool's
+        own function breaks.
         """
-        called = self.tools.get(tool)
-        if called is None:
-            overlay.errors += 1
-            return refused("UNKNOWN_TOOL", f"there is no tool {tool[:80]!r}")
-        read = called.read(arguments)
-        if isinstance(read, str):
-            overlay.errors += 1
-            overlay.argument_errors += 1
-            return refused("INVALID_ARGUMENT", read)
-        mark = overlay.begin(tool_call_id)
-        try:
-            value = thaw(called.function(overlay, **read))
-        except Exception as error:
-            raise ToolFault(f"tool {tool} of world {self.name}: {error!r}") from error
-        if error_code(value) is not None:
-            overlay.errors += 1
-            overlay.roll_back(mark)
-        elif called.effect == "read" and len(overlay.journal) > mark:
-            raise ToolFault(f"tool {tool} of world {self.name} is declared `read` but wrote")
-        return value
+        return called(self, overlay, tool, arguments, tool_call_id)
+
+    def call(self, overlay: Overlay, tool: str, arguments: str, tool_call_id: str = "") -> JSON:
+        """The value of the answer alone."""
+        return self.answer(overlay, tool, arguments, tool_call_id).value

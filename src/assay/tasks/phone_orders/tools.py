@@ -121,20 +121,29 @@ def reserve_slot(world: Overlay, slot_id: str) -> JSON:
     return {"reserved": _slot(world, slot)}
 
 
+def requires_customer(world: Overlay, arguments: Mapping[str, JSON]) -> JSON:
+    """An order is some customer's."""
+    if world.get("customers", _phone(arguments["phone"])) is None:
+        return refused("NOT_FOUND", f"no customer with phone {arguments['phone']}")
+    return None
+
+
+def requires_cart_not_empty(world: Overlay, arguments: Mapping[str, JSON]) -> JSON:
+    """Something must be ordered."""
+    del arguments
+    return None if _cart(world) else refused("EMPTY_CART", "the cart is empty")
+
+
+def requires_slot(world: Overlay, arguments: Mapping[str, JSON]) -> JSON:
+    """The delivery must be agreed."""
+    del arguments
+    reserved = _session(world).get("slot") is not None
+    return None if reserved else refused("INVALID_ARGUMENT", "no delivery slot is reserved")
+
+
 def place_order(world: Overlay, phone: str, client_request_id: str | None = None) -> JSON:
-    phone, session = _phone(phone), _session(world)
-    if world.get("customers", phone) is None:
-        return refused("NOT_FOUND", f"no customer with phone {phone}")
-    if client_request_id is not None:
-        for order in world.find("orders", "customer", phone):
-            if order.get("request_id") == client_request_id:
-                return {"order_id": order["order_id"], "status": order["status"], "repeated": True}
-    cart, slot_id = _cart(world), session.get("slot")
-    if not cart:
-        return refused("EMPTY_CART", "the cart is empty")
-    slot = None if slot_id is None else world.get("slots", slot_id)
-    if slot is None:
-        return refused("INVALID_ARGUMENT", "no delivery slot is reserved")
+    phone, cart = _phone(phone), _cart(world)
+    slot = world.get("slots", _session(world)["slot"])
     for sku, qty in cart.items():
         product = world.get("products", sku)
         if product is None or product["stock"] < qty:
@@ -148,7 +157,7 @@ def place_order(world: Overlay, phone: str, client_request_id: str | None = None
         "status": "placed",
         "items": [{"sku": sku, "qty": qty} for sku, qty in cart.items()],
         "total_minor": bill["total_minor"],
-        "slot": _slot(world, slot),
+        "slot": None if slot is None else _slot(world, slot),
         "request_id": client_request_id,
     }
     world.put("orders", order_id, order)
