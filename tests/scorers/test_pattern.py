@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.errors import UsageError
+from assay.scorers.claims import PLACED_CLAIM
 from assay.scorers.pattern import BadPattern, finder, regex
-from assay.scorers.state import PLACED_CLAIM
 
 
 @pytest.mark.parametrize(

@@ -219,3 +219,105 @@ async def test_a_broken_play_is_scored_by_what_it_left():
     broken = Transcript((), Outcome("provider_error", ErrorClass.TIMEOUT), state=left())
     trial = Trial("r", "k", trial.case, "m", 0, 7, Status.PLAYED, transcript=broken)
     assert (await scores(trial))["state"].value is False
+
+
+REACHED = {
+    "orders": {"added": {"ORD-7": {**order(), "order_id": "ORD-7"}}, "removed": {}, "changed": {}},
+    "products": {"added": {}, "removed": {}, "changed": {"FILE-1": {"stock": [120, 118]}}},
+}
+IGNORED = {"orders": ["order_id"], "sessions": ["*"]}
+
+
+def by_reference(**tables) -> dict[str, JSON]:
+    return {"difference": {**REACHED, **tables}, "journal": [], "ignored": IGNORED}
+
+
+def stock(after) -> dict[str, JSON]:
+    return {"added": {}, "removed": {}, "changed": {"FILE-1": {"stock": [120, after]}}}
+
+
+WANTED = {"reference": [{"tool": "place_order"}], "reached": REACHED, "ignored": {"sessions": ["*"]}}
+
+
+async def test_a_reference_is_met_whatever_the_order_of_items_and_the_keys():
+    other = {**order(list(reversed(WANT))), "order_id": "ORD-9"}
+    became = by_reference(orders={"added": {"ORD-9": other}, "removed": {}, "changed": {}})
+    found = await scores(played(became, WANTED))
+    assert (found["state"].value, found["goal_slots"].value) == (True, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("tables", "kind", "says"),
+    [
+        ({"products": stock(117)}, "wrong_value", "products.stock of FILE-1: 117, wanted 118"),
+        ({"products": stock(120)}, "wrong_value", "120, wanted 118"),
+        ({"products": {}}, "missing", "products.stock of FILE-1: 118"),
+        ({"orders": {}}, "missing", "orders: added"),
+        (
+            {"orders": {"added": {"O1": order([WANT[0]])}, "removed": {}, "changed": {}}},
+            "wrong_value",
+            "orders.items of O1",
+        ),
+        (
+            {"orders": {"added": {"O1": order(), "O2": order()}, "removed": {}, "changed": {}}},
+            "unexpected",
+            "orders: added O2",
+        ),
+        (
+            {"customers": {"added": {}, "removed": {"+7": {}}, "changed": {}}},
+            "unexpected",
+            "customers: removed +7",
+        ),
+        (
+            {"customers": {"added": {}, "removed": {}, "changed": {"+7": {"name": ["A", "B"]}}}},
+            "unexpected",
+            'customers.name of +7: "B"',
+        ),
+    ],
+)
+async def test_every_step_away_from_a_reference_fails_with_a_readable_difference(tables, kind, says):
+    found = await scores(played(by_reference(**tables), WANTED))
+    assert found["state"].value is False
+    assert any(says in line for line in found["state"].details[kind]), found["state"].details
+    assert (found["goal_slots"].number or 0) < 1
+
+
+async def test_what_the_world_ignores_is_neither_an_act_nor_a_change():
+    notes = {"sessions": {"added": {"call": {}}, "removed": {}, "changed": {}}}
+    assert (await verdict({**by_reference(**notes)}, WANTED)).value is True
+    quiet = {"difference": notes, "journal": [{"table": "sessions", "key": "call", "tool_call_id": "c"}]}
+    wanted = {"state": [{"unchanged": {}}], "acts": "forbidden"}
+    assert (await verdict({**quiet, "ignored": IGNORED}, wanted)).value is True
+    carts = {"difference": {"carts": notes["sessions"]}, "journal": [], "ignored": {"carts": ["*"]}}
+    assert (await verdict(carts, wanted)).value is True
+
+
+async def test_only_an_ignored_column_may_change():
+    wanted = {"state": [{"unchanged": {}}], "acts": "any"}
+    renamed = {"added": {}, "removed": {}, "changed": {"O1": {"order_id": ["A", "B"]}}}
+    assert (await verdict(by_reference(orders=renamed, products={}), wanted)).value is True
+    both = {"added": {}, "removed": {}, "changed": {"O1": {"order_id": ["A", "B"], "status": ["a", "b"]}}}
+    assert (await verdict(by_reference(orders=both, products={}), wanted)).value is False
+
+
+async def test_a_changed_record_is_known_by_the_columns_that_stayed():
+    write = {
+        "table": "orders",
+        "key": "ORD-1",
+        "tool_call_id": "c1",
+        "after": {"customer": PHONE, "status": "cancelled"},
+    }
+    became = {**left(None, {"ORD-1": {"status": ["placed", "cancelled"]}}), "journal": [write]}
+    changed = {"table": "orders", "where": {"customer": "$CUSTOMER"}, "match": {"status": "cancelled"}}
+    assert (await verdict(became, {"state": [{"changed": changed}, {"unchanged": {}}]})).value is True
+
+
+async def test_an_expectation_of_words_alone_leaves_the_state_to_the_goal():
+    became = {**left({"O1": order()}), "expected": expect()}
+    assert (await verdict(became, {"says": [{"any_of": ["x"]}]})).value is True
+    assert (await verdict({**became, **left()}, {"says": [{"any_of": ["x"]}]})).value is False
+
+
+@pytest.mark.parametrize("entry", [{}, {"added": {"table": "orders"}, "unchanged": {}}])
+async def test_an_entry_is_exactly_one_expectation(entry):
+    assert "exactly one" in (await verdict(left(), {"state": [entry]})).reason

@@ -25,6 +25,8 @@ from assay.scorers.overlap import f1, relevance, rouge_l
 from assay.scorers.pairwise import pairwise
 from assay.scorers.pattern import regex
 from assay.scorers.perplexity import perplexity
+from assay.scorers.policy import policy
+from assay.scorers.says import says
 from assay.scorers.shape import structure
 from assay.scorers.squad import squad
 from assay.scorers.state import state
@@ -53,9 +55,11 @@ SCORERS: Mapping[str, Factory] = MappingProxyType(
         "numeric": numeric,
         "pairwise": pairwise,
         "perplexity": perplexity,
+        "policy": policy,
         "regex": regex,
         "relevance": relevance,
         "rouge_l": rouge_l,
+        "says": says,
         "similarity": similarity,
         "squad": squad,
         "state": state,
