@@ -19,21 +19,21 @@ import pytest
 from msgspec import NODEFAULT
 
 from assay import plan, schedule
-from assay.agenda.brief import GoalItem, Sheet
+from assay.agenda.brief import GoalItem, Known, Sheet
 from assay.cli.main import cli
 from assay.cli.simulate import SETTINGS
 from assay.errors import ErrorClass
 from assay.exchanges.conversation import settings as conversation
-from assay.exchanges.conversation.scenario import Scenario
-from assay.loading import cases, catalogue, exchanges, models, tasks
+from assay.loading import cases, catalogue, exchanges, models, scenario_form, tasks
 from assay.message import Finish, Sampling
 from assay.scorers import SCORERS, alignment, completion, rubric
-from assay.scorers.state import UNFINISHED, Entry, Expected, Records
+from assay.scorers.expectation import Entry, Expected, JudgeWish, Records, Reference, Says
+from assay.scorers.state import UNFINISHED
 from assay.seat.limits import Limits
 from assay.seat.retry import Retry
 from assay.transport.sink import Clocks
 from assay.trial import Status
-from assay.world import declared
+from assay.world import canned, declared, faults
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -73,7 +73,18 @@ FORMS = {
     ("tasks.md", "A line of a script"): conversation.ScriptLine,
     ("tasks.md", "Replay"): conversation.Replay,
     ("tasks.md", "Webhook"): conversation.WebhookSettings,
-    ("tasks.md", "A scenario"): Scenario,
+    ("tasks.md", "A scenario"): scenario_form.Scenario,
+    ("tasks.md", "A file with defaults"): scenario_form.ScenarioDocument,
+    ("tasks.md", "Defaults"): scenario_form.Defaults,
+    ("tasks.md", "Roles"): scenario_form.Roles,
+    ("tasks.md", "A role"): scenario_form.ClientRole,
+    ("tasks.md", "Start"): scenario_form.Start,
+    ("tasks.md", "A line that was spoken before"): scenario_form.Given,
+    ("tasks.md", "Something that the client knows"): Known,
+    ("tasks.md", "Faults of tools"): faults.Faults,
+    ("tasks.md", "A rule of faults"): faults.FaultRule,
+    ("tasks.md", "When a fault strikes"): faults.When,
+    ("tasks.md", "A written answer"): canned.Canned,
     ("tasks.md", "An item of ORDER_GOAL"): GoalItem,
     ("tasks.md", "The client's sheet"): Sheet,
     ("tasks.md", "world.yaml"): declared.WorldDeclared,
@@ -85,6 +96,9 @@ FORMS = {
     ("scorers.md", "expect"): Expected,
     ("scorers.md", "An entry"): Entry,
     ("scorers.md", "Records"): Records,
+    ("scorers.md", "Reference calls"): Reference,
+    ("scorers.md", "What must be said"): Says,
+    ("scorers.md", "What the judge is asked"): JudgeWish,
 }
 
 

@@ -1,7 +1,10 @@
 import asyncio
 import socket
+from collections import Counter
+from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from assay.errors import StoreError
 from assay.loading.bind import bound
@@ -302,3 +305,19 @@ async def test_what_arrives_is_read_between_the_starts_of_trials(bench):
     _, trials = await play(bench, bench.plan(schedule=Closed(200)), change=change)
     assert len(trials) == arriving.started == 200
     assert arriving.when_read <= 2 * WIDTH
+
+
+async def test_a_case_with_repeats_of_its_own_is_played_that_often(bench):
+    own = tuple(3 if index == 1 else 1 for index in range(20))
+
+    def change(ready):
+        ready.task = replace(ready.task, repeats=own)
+        ready.run = structs.replace(ready.run, planned=ready.total())
+
+    ended, trials = await play(bench, bench.plan(repeats=2), change=change)
+    counts = Counter(trial.case.id for trial in trials)
+    assert ended.planned == len(trials) == 2 * (19 + 3)
+    assert sorted(counts.values()) == [2] * 19 + [6]
+    assert len({trial.key for trial in trials}) == len(trials)
+    (often,) = (case for case, count in counts.items() if count == 6)
+    assert sorted(trial.repeat for trial in trials if trial.case.id == often) == list(range(6))

@@ -18,6 +18,10 @@ from typing import Literal
 from assay.message import Reply
 
 Fault = Literal["network", "provider", "request", "account"]
+
+EXCERPT = 100
+"""Characters of an offending line that an error shows."""
+
 StopReason = Literal["budget", "circuit", "cancelled", "decided"]
 
 
@@ -84,15 +88,24 @@ class AssayError(Exception):
 class UsageError(AssayError):
     """Something that a person can mend: a flag, a file, a key, an address.
 
-    `problem` says what is wrong and where (file, line, pointer); `fix` says what to do;
-    `excerpt` shows the offending text with a caret under the place.
+    `problem` says what is wrong and where (file, line, field); `fix` says what to do; `excerpt`
+    shows the offending text with a caret under the place; `pointer` is the JSON pointer of the
+    place in its document, where that is known.
     """
 
-    def __init__(self, problem: str, *, fix: str, excerpt: str | None = None) -> None:
+    def __init__(self, problem: str, *, fix: str, excerpt: str | None = None, pointer: str = "") -> None:
         super().__init__(problem)
         self.problem = problem
         self.fix = fix
         self.excerpt = excerpt
+        self.pointer = pointer
+
+
+def excerpt(line: str, column: int) -> str:
+    """The part of a line around a column (from 0), with a caret under the place."""
+    start = max(0, column - EXCERPT // 2)
+    shown = line[start : start + EXCERPT].replace("\t", " ")
+    return f"{shown}\n{' ' * (column - start)}^"
 
 
 class StoreError(AssayError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_right
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -113,7 +114,9 @@ class Plan(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, 
 
     `task` is a built-in name or the path of a task.yaml; `data` a file of cases or scenarios.
     `models` fill the seat under test, one after another; `cast` fills the other seats by role.
-    `exchange` overrides settings of the task's exchange; `scorers` replaces its scorers.
+    `exchange` overrides settings of the task's exchange, `world` its world (a world.yaml); `scorers`
+    replaces its scorers. `prompt_version` is a label of the prompts; a run keeps a hash of them where
+    none is given. With `allow_unknown` unknown keys of scenarios are warned of only.
     `models_file` is the models.yaml that names are looked up in; `endpoints` are the plan's own.
     `offset` cases are passed over and `limit` taken. `requests` bounds the number of trials;
     `window` makes it a run by duration instead. `limits` hold for each endpoint.
@@ -133,6 +136,9 @@ class Plan(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, 
     slice: dict[str, str] = {}
     cast: dict[str, ModelChoice] = {}
     exchange: dict[str, JSON] = {}
+    world: str | None = None
+    prompt_version: str | None = None
+    allow_unknown: bool = False
     scorers: tuple[JSON, ...] | None = None
     headline: str | None = None
     repeats: int = 1
@@ -205,6 +211,7 @@ class Bound:
     zero: float | None = None
     _specs: dict[str, str] = field(default_factory=dict, init=False)
     _orders: dict[int, Sequence[int]] = field(default_factory=dict, init=False)
+    _starts: list[int] = field(default_factory=list, init=False)
     _case: tuple[int, Case] | None = field(default=None, init=False)
 
     def recall_spent(self, store: Store) -> None:
@@ -230,7 +237,9 @@ class Bound:
         """How many trials are planned; None for a run by duration."""
         if self.plan.window is not None:
             return None
-        whole = len(self.task) * len(self.places) * self.plan.repeats
+        own = self.task.repeats
+        once = len(self.task) if own is None else sum(own)
+        whole = once * len(self.places) * self.plan.repeats
         return whole if self.plan.requests is None else self.plan.requests
 
     def positions(self) -> Iterator[int]:
@@ -263,20 +272,45 @@ class Bound:
         if not self._specs:
             self._specs = {model: self._spec(model) for model in self.places}
         turn, model_index = divmod(position, len(self._specs))
-        repeat, place = divmod(turn, len(self.task))
+        repeat, place = self._round(turn)
         index = self._order(repeat)[place]
         if self._case is None or self._case[0] != index:
             self._case = (index, self.task.case(index))
         model, spec = list(self._specs.items())[model_index]
         return self._planned(self._case[1], model, spec, repeat)
 
+    def _round(self, turn: int) -> tuple[int, int]:
+        """The repeat that a turn belongs to, and its place in it.
+
+        Where cases have repeats of their own, these multiply the plan's: the later repeats of a run
+        by count hold those cases alone that are played more often than others.
+        """
+        own = self.task.repeats
+        if own is None or self._endless:
+            return divmod(turn, len(self.task))
+        if not self._starts:
+            rounds = range(max(own) * self.plan.repeats)
+            counts = (sum(repeat < times * self.plan.repeats for times in own) for repeat in rounds)
+            self._starts = [0, *itertools.accumulate(counts)]
+        repeat = bisect_right(self._starts, turn) - 1
+        return repeat, turn - self._starts[repeat]
+
+    @property
+    def _endless(self) -> bool:
+        """Whether the cases are cycled through: a run by duration or by requests."""
+        return self.plan.window is not None or self.plan.requests is not None
+
     def _order(self, repeat: int) -> Sequence[int]:
-        """The cases of one repeat; shuffled in a run by duration or by requests."""
-        if self.plan.window is None and self.plan.requests is None:
+        """The cases of one repeat; shuffled where they are cycled through."""
+        own = self.task.repeats
+        if not self._endless and own is None:
             return range(len(self.task))
         if repeat not in self._orders:
             order = list(range(len(self.task)))
-            random_stream(self.plan.seed, "cases", repeat).shuffle(order)
+            if self._endless:
+                random_stream(self.plan.seed, "cases", repeat).shuffle(order)
+            elif own is not None:
+                order = [index for index in order if repeat < own[index] * self.plan.repeats]
             while len(self._orders) > 1:
                 del self._orders[min(self._orders)]
             self._orders[repeat] = order

@@ -15,7 +15,7 @@ from assay.keys import JSON
 SYSTEM_NAMES = frozenset({"LANGUAGE", "TOOLS", "CONVERSATION", "SESSION_ID", "STATE_DIFF", "RUBRIC", "INPUT"})
 """Names that the product itself fills."""
 
-EVALUATOR_ONLY = frozenset({"CONVERSATION", "STATE_DIFF", "RUBRIC"})
+EVALUATOR_ONLY = frozenset({"CONVERSATION", "SESSION_ID", "STATE_DIFF", "RUBRIC"})
 """System names that only an evaluator's prompt may use."""
 
 _NAME = r"[A-Z][A-Z0-9_]*"

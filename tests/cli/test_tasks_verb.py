@@ -34,7 +34,7 @@ def test_a_sound_file_says_how_many_cases_it_holds(assay):
     assert assay("tasks", "check", "cases.jsonl").out == "cases.jsonl: a sound file of cases, 12 cases\n"
     assert assay("tasks", "check", "task.yaml").out == "task.yaml: a sound task, 12 cases\n"
     typed = assay("tasks", "check", "cases.jsonl", "--json")
-    assert typed.json == {"kind": "cases", "cases": {"": 12}, "problems": []}
+    assert typed.json == {"kind": "cases", "cases": {"": 12}, "problems": [], "warnings": []}
 
 
 def test_every_bad_line_of_a_file_is_named_at_once(assay):
@@ -61,12 +61,13 @@ def test_a_check_gives_up_after_many_problems(assay):
 
 
 def test_scenarios_are_known_by_their_variables_and_checked_against_the_world(assay):
-    good = {"name": "one", "variables": {"ORDER_GOAL": '[{"name": "филе", "qty": 2}]'}}
+    classic = {"PERSONALITY": "спокойный", "AMB_LEVEL": 0, "PATIENCE": 2}
+    good = {"name": "one", "variables": {**classic, "ORDER_GOAL": '[{"name": "филе", "qty": 2}]'}}
     bad = {"name": "two", "variables": {"CURRENT_DATE": "2025-06-08 Friday"}}
     assay.write("scenarios.json", json.dumps([good, bad]))
     typed = assay("tasks", "check", "scenarios.json")
     assert typed.code == 2
-    assert "scenario 1 (two)" in typed.err
+    assert 'scenario 1 "two", variables.CURRENT_DATE: ' in typed.err
     assert "that day is a Sunday" in typed.err
     assert typed.err.endswith("1 problem, 1 good scenario\n")
     assay.write("post_body.json", json.dumps({"scenarios": [good]}))
@@ -125,3 +126,41 @@ def test_a_public_set_is_played_from_its_file(assay, task, skill, value):
     (model,) = typed.json["models"]
     assert model["headline"]["value"] == value
     assert model["statuses"]["scored"] == {"squad": 6, "choice": 2, "bfcl": 4}[task]
+
+
+def test_a_check_tells_every_bad_scenario_with_its_line_and_the_key_that_was_meant(assay):
+    assay.write(
+        "scenarios.yaml",
+        """scenarios:
+- name: one
+  variables: {ORDER_GOAL: '[]'}
+  expct: {}
+- name: two
+  variables:
+    AMB_LEVEL: 7
+- name: three
+  variables: {ORDER_GOAL: '[]'}
+""",
+    )
+    typed = assay("tasks", "check", "scenarios.yaml")
+    assert typed.code == 2
+    assert 'scenarios.yaml, line 4, scenario 0 "one", expct: unknown field' in typed.err
+    assert "did you mean expect?" in typed.err
+    assert 'scenarios.yaml, line 7, scenario 1 "two", variables.AMB_LEVEL' in typed.err
+    assert typed.err.endswith("2 problems, 1 good scenario\n")
+    typed = assay("tasks", "check", "scenarios.yaml", "--json", "--allow-unknown")
+    (problem,) = typed.json["problems"]
+    assert problem["pointer"] == "/scenarios/1/variables/AMB_LEVEL"
+    assert "unknown field 'expct' is passed over" in typed.json["warnings"][0]
+
+
+def test_a_check_of_scenarios_checks_the_prompts_that_their_file_names(assay):
+    assay.write("agent.txt", "Greet.\nSell in {{REGION}}.")
+    one = {"name": "one", "variables": {"ORDER_GOAL": "[]", "REGION": "Тверь"}}
+    two = {"name": "two", "variables": {"ORDER_GOAL": "[]"}}
+    roles = {"agent": {"prompt": "agent.txt"}, "client": {"kind": "rules"}}
+    assay.write("some.json", json.dumps({"defaults": {"roles": roles}, "scenarios": [one, two]}))
+    typed = assay("tasks", "check", "some.json")
+    assert typed.code == 2
+    assert 'scenario "two": no value for ' in typed.err
+    assert "agent.txt:2 {{REGION}}" in typed.err

@@ -11,8 +11,9 @@ from assay.case import Case
 from assay.emulator.behaviour import Asked
 from assay.emulator.personas import AgentPersona, ClientPersona
 from assay.errors import CallError, ErrorClass, Stopped, UsageError
-from assay.exchanges.conversation import Conversation, Limits, Settings, scenario_case, scenarios
+from assay.exchanges.conversation import Conversation, Limits, Settings
 from assay.keys import JSON, random_stream
+from assay.loading.scenarios import scenario_case
 from assay.loading.tasks import BUILT_IN
 from assay.loading.worlds import read_world
 from assay.message import Message, Reply, ToolCall, ToolSpec
@@ -20,6 +21,7 @@ from assay.ports import Capabilities
 from assay.scorers.state import state
 from assay.templates import Template
 from assay.trial import Event, EventKind, Score, Status, Transcript, Trial, status_after_play
+from assay.world.faults import FaultRule, Faults, When
 from assay.world.tables import Table
 from assay.world.tools import Tool
 from assay.world.world import World
@@ -199,9 +201,8 @@ async def test_the_agent_is_told_nothing_of_the_goal_or_of_the_client():
         assert "спокойный" not in system
 
 
-async def test_an_agents_prompt_that_names_the_goal_is_warned_of_and_left_literal():
+async def test_an_agents_prompt_that_names_the_goal_is_left_literal():
     exchange = Conversation(Settings(client="rules"), Template("Цель: {{ORDER_GOAL}}.", "a.txt"), world=SHOP)
-    assert exchange.leaks[0].startswith("a.txt: ORDER_GOAL")
     assert exchange.opening(ONE)[0].text == "Цель: {{ORDER_GOAL}}."
 
 
@@ -396,7 +397,7 @@ CLASSIC = {"PERSONALITY": "спокойный", "AMB_LEVEL": 0, "PATIENCE": 2, "
     "goal", ['[{"name":"филе", "qty":2}]', '[{"name":"филе","qty":2,"from_history":true}]']
 )
 async def test_a_classic_scenario_of_five_variables_is_filled_and_played(goal):
-    (item,) = scenarios({"scenarios": [{"name": "s", "variables": {**CLASSIC, "ORDER_GOAL": goal}}]})
+    item = {"name": "s", "variables": {**CLASSIC, "ORDER_GOAL": goal}}
     case = scenario_case(item, SHOP)
     assert case.target is None
     transcript, _ = await phone(case)
@@ -408,3 +409,57 @@ async def test_a_case_without_a_world_is_a_plain_talk():
     exchange = Conversation(Settings(client="scripted", script=("Раз.", "Два.")), Template("Hi", "x"))
     transcript = await exchange.play(Case("", ""), FakeTable(Says("agent", "Да?", "Нет?", "Ну?")))
     assert (transcript.outcome.reason, transcript.state) == ("goal_done", None)
+
+
+GIVEN = [
+    {"role": "agent", "text": "Лавка «Утро», слушаю вас."},
+    {"role": "client", "text": "Хочу заказать: молоко — 1."},
+]
+
+
+@pytest.mark.parametrize("spoken", [1, 2])
+async def test_a_call_can_begin_in_the_middle(spoken):
+    item = {
+        "name": "s",
+        "variables": {**CLASSIC, "ORDER_GOAL": [{"name": "молоко", "qty": 1}]},
+        "start": {"messages": GIVEN[:spoken]},
+    }
+    case = scenario_case(item, SHOP)
+    transcript, table = await phone(case, client="rules")
+    said = [e for e in transcript.events if e.kind is EventKind.SAID]
+    assert [e.message.text for e in said[:spoken]] == [each["text"] for each in GIVEN[:spoken]]
+    assert [e.data == {"given": True} for e in said].count(True) == spoken
+    assert [e.role for e in said[:3]] == ["agent", "client", "agent"]
+    assert [m.text for m in table.seats["agent"].asked[0].messages[2:4]][:spoken] == [
+        each["text"] for each in GIVEN[:spoken]
+    ]
+    assert transcript.outcome.reason == "goal_done"
+    assert (await scores(case, transcript))["state"].value is True
+
+
+FLAKY = {"tool": "place_order", "kind": "commit_then_timeout", "when": {"nth": 1}}
+
+
+async def test_a_fault_is_marked_and_counts_as_no_error_of_the_agent():
+    item = {
+        "name": "s",
+        "variables": {**CLASSIC, "ORDER_GOAL": [{"name": "молоко", "qty": 1}]},
+        "faults": {"rules": [FLAKY]},
+    }
+    transcript, table = await phone(scenario_case(item, SHOP), client="rules")
+    results = [e.data for e in transcript.events if e.kind is EventKind.TOOL_RESULT]
+    (struck,) = [data for data in results if "injected" in data]
+    assert (struck["name"], struck["injected"], struck["error"]) == (
+        "place_order",
+        "commit_then_timeout",
+        "TIMEOUT",
+    )
+    assert transcript.state["tool_errors"] == 0
+    assert transcript.state["tool_faults"]["lost"] == 1
+    assert not any("FAULTS" in m.text for asked in table.seats["agent"].asked for m in asked.messages)
+
+
+async def test_the_faults_of_the_settings_strike_a_case_that_names_none():
+    rules = Faults(rules=(FaultRule("get_customer", "error", When(nth=1)),))
+    transcript, _ = await phone(ONE, client="rules", faults=rules)
+    assert transcript.state["tool_faults"]["injected"][0]["kind"] == "error"

@@ -1,9 +1,13 @@
-"""Scenario documents and their items, as cases."""
+"""Scenario files: their forms, their errors, what becomes of a scenario."""
+
+import json
 
 import pytest
+from ruamel.yaml import YAML
 
 from assay.errors import UsageError
-from assay.exchanges.conversation import scenario_case, scenarios
+from assay.keys import JSON
+from assay.loading.scenarios import ScenarioFile, scenario_case
 from assay.loading.tasks import BUILT_IN
 from assay.loading.worlds import read_world
 
@@ -11,50 +15,302 @@ SHOP = read_world(BUILT_IN / "phone_orders" / "world.yaml")
 CLASSIC = {"PERSONALITY": "спокойный", "AMB_LEVEL": 0, "PATIENCE": 2, "CURRENT_DATE": "2025-06-08 Sunday"}
 
 
+GOAL = '[{"name": "молоко", "qty": 1}]'
+
+
+def item(name="s", goal=GOAL, **more) -> dict[str, JSON]:
+    given = {**CLASSIC, "ORDER_GOAL": goal, **more.pop("variables", {})}
+    return {"name": name, "variables": given, **more}
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Writes a scenario file and opens it."""
+
+    def write(content, name="f.json", **how) -> ScenarioFile:
+        path = tmp_path / name
+        path.write_text(content if isinstance(content, str) else json.dumps(content), "utf-8")
+        return ScenarioFile(path, SHOP, **how)
+
+    return write
+
+
+def told(written, content, name="f.json", **how) -> UsageError:
+    with pytest.raises(UsageError) as error:
+        written(content, name, **how)
+    return error.value
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("f.json", json.dumps([item()])),
+        ("f.json", json.dumps({"scenarios": [item()]})),
+        ("f.json", json.dumps({"version": 1, "defaults": {"language": "en"}, "scenarios": [item()]})),
+        ("f.jsonl", json.dumps(item()) + "\n\n"),
+        ("f.yaml", json.dumps([item()], ensure_ascii=False)),
+        ("f.yml", json.dumps({"version": 1, "scenarios": [item()]}, ensure_ascii=False)),
+    ],
+)
+def test_all_forms_of_a_file_hold_the_same_case(written, name, content):
+    (case,) = written(content, name)
+    (reference,) = written([item()])
+    assert case == reference
+    assert len(case.id) == 16
+
+
+BAD_GOAL = '[{"name":"филе" "qty":2}]'
+
+
+def test_a_goal_that_is_no_json_is_shown_with_a_caret(written):
+    error = told(written, [item("ok"), item("angry", BAD_GOAL)], "scenarios.json")
+    assert error.problem.endswith(
+        'scenarios.json, scenario 1 "angry", variables.ORDER_GOAL: not JSON at character 17: '
+        "expecting ',' delimiter"
+    )
+    assert error.excerpt == f"{BAD_GOAL}\n{' ' * 16}^"
+    assert "put a comma at the mark" in error.fix
+    assert error.pointer == "/1/variables/ORDER_GOAL"
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"ORDER_GOAL": "[{"}, "ORDER_GOAL is not JSON at character 2"),
-        ({"AMB_LEVEL": 7}, "AMB_LEVEL is '7'"),
-        ({"SEED": -1}, "SEED"),
+        ({"AMB_LEVEL": 7}, "variables.AMB_LEVEL: is '7'"),
+        ({"PATIENCE": True}, "variables.PATIENCE: is 'True'"),
+        ({"PATIENCE": "4"}, "variables.PATIENCE: is '4'"),
+        ({"SEED": -1}, "variables.SEED"),
+        ({"SEED": 2**53}, "variables.SEED"),
         ({"CURRENT_DATE": "2025-06-08 Monday"}, "that day is a Sunday"),
+        ({"CURRENT_DATE": "2025-06-08 среда"}, "that day is a Sunday"),
         ({"CURRENT_DATE": "tomorrow"}, "is no date"),
+        ({"ORDER_GOAL": [{"name": "филе", "qty": 0}]}, "variables.ORDER_GOAL[0].qty"),
+        ({"ORDER_GOAL": [{"name": "филе", "qty": 1, "unti": "кг"}]}, "ORDER_GOAL[0].unti: unknown field"),
+        ({"ORDER_GOAL": {"name": "филе"}}, "variables.ORDER_GOAL"),
     ],
 )
-def test_a_bad_scenario_is_refused_with_its_place_and_name(change, says):
-    item = {"name": "s", "variables": {**CLASSIC, "ORDER_GOAL": "[]", **change}}
-    with pytest.raises(UsageError, match=r"f\.json, scenario 3 \(s\)") as told:
-        scenario_case(item, SHOP, "f.json, scenario 3")
-    assert says in told.value.problem
+def test_a_bad_variable_is_refused_with_its_place_and_name(written, change, says):
+    error = told(written, [item(), item(), item(), item("angry", variables=change)])
+    assert 'scenario 3 "angry"' in error.problem
+    assert says in error.problem
 
 
-def test_unknown_keys_of_a_scenario_are_refused():
-    with pytest.raises(UsageError, match="variabels"):
-        scenario_case({"name": "s", "variables": {}, "variabels": {}})
+UNKNOWN = [
+    ({"variabels": {}}, "variabels", "did you mean variables?"),
+    ({"client": {"opennig": "x"}}, "client.opennig", "did you mean opening?"),
+    ({"client": {"known": [{"id": "a", "text": "t", "volonteer": "always"}]}}, "volonteer", "did you mean"),
+    ({"expect": {"stat": []}}, "expect.stat", "did you mean state?"),
+    ({"expect": {"state": [{"addded": {}}]}}, "expect.state[0].addded", "did you mean added?"),
+    ({"expect": {"state": [{"unchanged": {"exept": []}}]}}, "exept", "did you mean except?"),
+    ({"start": {"mesages": []}}, "start.mesages", "did you mean messages?"),
+    ({"faults": {"rules": [{"toll": "x"}]}}, "toll", "did you mean tool?"),
+]
 
 
-def test_a_document_without_scenarios_is_refused():
-    with pytest.raises(UsageError, match="no list of scenarios"):
-        scenarios({"cases": []})
+@pytest.mark.parametrize(("more", "where", "fix"), UNKNOWN, ids=str)
+def test_an_unknown_key_is_an_error_that_names_the_key_that_was_meant(written, more, where, fix):
+    error = told(written, [item(**more)])
+    assert where in error.problem
+    assert fix in error.fix
 
 
-def test_traits_and_tags_are_slices_and_the_clients_sheet_is_a_fact():
-    item = {
-        "name": "s",
-        "tags": ["reorder"],
-        "variables": {**CLASSIC, "ORDER_GOAL": "[]"},
-        "client": {"delivery": "завтра"},
-        "start": {"state": {"products": {"FILE-1": {"stock": 0}}}},
-        "expect": {"acts": "forbidden"},
+def test_unknown_keys_can_be_warnings(written):
+    file = written([item(variabels={}, client={"opennig": "x", "delivery": "завтра"})], allow_unknown=True)
+    assert file.case(0).facts["CLIENT"] == {"delivery": "завтра"}
+    assert len(file.warnings) == 2
+    assert "did you mean opening?" in " ".join(file.warnings)
+    assert told(written, {"scenarios": [item()], "verison": 1}).fix == "did you mean version?"
+    assert written({"scenarios": [item()], "verison": 1}, allow_unknown=True).warnings
+
+
+def test_errors_of_yaml_and_json_lines_name_the_line(written):
+    text = """
+scenarios:
+  - name: fine
+    variables: {ORDER_GOAL: "[]"}
+  - name: bad
+    client: &shared {opening: Алло}
+    variables:
+      ORDER_GOAL: "[]"
+      AMB_LEVEL: 9
+"""
+    error = told(written, text, "f.yaml")
+    assert 'f.yaml, line 9, scenario 1 "bad", variables.AMB_LEVEL' in error.problem
+    assert error.pointer == "/scenarios/1/variables/AMB_LEVEL"
+    lines = f"{json.dumps(item())}\n\n{json.dumps(item('bad', variables={'PATIENCE': 9}))}\n"
+    assert 'f.jsonl, line 3, scenario 1 "bad", variables.PATIENCE' in told(written, lines, "f.jsonl").problem
+
+
+def test_a_key_that_stands_twice_in_yaml_is_refused(written):
+    error = told(written, "- name: a\n  name: b\n  variables: {}\n", "f.yaml")
+    assert "line 2" in error.problem
+
+
+def test_aliases_that_blow_up_are_refused(written):
+    lines = ["a: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"b{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    assert "more than" in told(written, "\n".join(lines), "f.yaml").problem
+
+
+@pytest.mark.parametrize("document", [{"cases": []}, {"scenarios": {}}, 3])
+def test_a_document_without_scenarios_is_refused(written, document):
+    assert "no list of scenarios" in told(written, document).problem
+
+
+@pytest.mark.parametrize("bad", ["text", [1], None])
+def test_a_scenario_that_is_no_object_is_refused(written, bad):
+    assert "scenario 1: is no object" in told(written, [item(), bad]).problem
+
+
+def test_a_level_as_a_text_is_a_number_with_a_warning(written):
+    file = written([item(variables={"AMB_LEVEL": "2", "PATIENCE": "0"}), item(variables={"AMB_LEVEL": "1"})])
+    assert (file.case(0).facts["AMB_LEVEL"], file.case(0).facts["PATIENCE"]) == (2, 0)
+    assert file.case(0).tags["ambiguity"] == "2"
+    assert [text.partition(": ")[2] for text in file.warnings] == [
+        "AMB_LEVEL is a text; it is taken as a number (and in 1 more)",
+        "PATIENCE is a text; it is taken as a number",
+    ]
+
+
+def test_a_matrix_is_a_case_for_each_combination_with_its_factors_as_slices(written):
+    matrix = {"PERSONALITY": ["спокойный", "растерянный"], "AMB_LEVEL": [0, 3], "SHOP": ["a"]}
+    file = written([item("calm", GOAL, matrix=matrix, tags=["t"])])
+    assert [case.name for case in file] == [
+        "calm[AMB_LEVEL=0,PERSONALITY=спокойный,SHOP=a]",
+        "calm[AMB_LEVEL=0,PERSONALITY=растерянный,SHOP=a]",
+        "calm[AMB_LEVEL=3,PERSONALITY=спокойный,SHOP=a]",
+        "calm[AMB_LEVEL=3,PERSONALITY=растерянный,SHOP=a]",
+    ]
+    assert file.case(3).facts["AMB_LEVEL"] == 3
+    assert file.case(3).tags == {
+        "t": "t",
+        "personality": "растерянный",
+        "ambiguity": "3",
+        "patience": "2",
+        "shop": "a",
     }
-    case = scenario_case(item, SHOP)
-    assert case.tags == {"reorder": "reorder", "personality": "спокойный", "ambiguity": "0", "patience": "2"}
-    assert case.facts["CLIENT"] == {"delivery": "завтра"}
-    assert case.facts["START"] == {"products": {"FILE-1": {"stock": 0}}}
-    assert case.target == {"expect": {"acts": "forbidden"}}
+    assert len({case.id for case in file}) == 4
 
 
-def test_a_start_of_an_unknown_table_is_refused_when_it_is_read():
-    item = {"name": "s", "variables": {**CLASSIC, "ORDER_GOAL": "[]"}, "start": {"state": {"money": {}}}}
-    with pytest.raises(UsageError, match="no table 'money'"):
-        scenario_case(item, SHOP)
+@pytest.mark.parametrize(
+    ("matrix", "says"),
+    [
+        ({"AMB_LEVEL": []}, "has no values"),
+        ({"level": [1]}, "is no variable's name"),
+        ({"sample": [5]}, "is not there yet"),
+        ({"AMB_LEVEL": [5]}, "AMB_LEVEL"),
+        ({f"F{n}": list(range(10)) for n in range(5)}, "100000 cells"),
+    ],
+)
+def test_a_matrix_that_cannot_be_is_refused(written, matrix, says):
+    assert says in told(written, [item(matrix=matrix)]).problem
+
+
+def test_repeats_are_kept_by_case(written):
+    file = written([item("a", GOAL, repeats=3), item("b", GOAL), item("c", repeats=2, matrix={"X": [1, 2]})])
+    assert file.repeats == (3, 1, 2, 2)
+    assert written([item(), item()]).repeats is None
+    assert "repeats" in told(written, [item(repeats=0)]).problem
+
+
+def test_selection_keeps_the_identity_of_equal_scenarios(written):
+    whole = list(written([item("a"), item("b"), item("c", tags=["x"])]))
+    assert len({case.id for case in whole}) == 3
+    assert list(written([item("a"), item("b"), item("c", tags=["x"])], offset=1, limit=1)) == [whole[1]]
+    kept = written([item("a"), item("b"), item("c", tags=["x"])], keep=lambda case: "x" in case.tags)
+    assert list(kept) == [whole[2]]
+
+
+def test_the_clients_sheet_the_start_and_the_faults_are_facts_and_the_expectation_the_target(written):
+    sheet = {"delivery": "завтра", "known": [{"id": "addr", "text": "ул. Мира, 5"}]}
+    state = {"products": {"FILE-1": {"stock": 0}}}
+    rule = {"tool": "place_order", "kind": "commit_then_timeout", "when": {"nth": 1}}
+    (case,) = written(
+        [
+            item(
+                client=sheet,
+                start={"state": state, "messages": [{"role": "agent", "text": "Алло?"}]},
+                expect={"acts": "forbidden", "policy": ["no_foreign_customer"]},
+                faults={"rules": [rule]},
+            )
+        ]
+    )
+    assert case.facts["CLIENT"] == sheet
+    assert case.facts["START"] == state
+    assert case.facts["FAULTS"] == {"rules": [rule]}
+    assert case.target == {"expect": {"acts": "forbidden", "policy": ["no_foreign_customer"]}}
+    assert [(message.role, message.text) for message in case.input] == [("assistant", "Алло?")]
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        ({"tool": "place_oder", "kind": "error", "when": {"nth": 1}}, "no tool 'place_oder'"),
+        ({"tool": "place_order", "kind": "error", "when": {}}, "neither or both"),
+        ({"tool": "place_order", "kind": "error", "when": {"nth": 1, "probability": 0.1}}, "neither or both"),
+        ({"tool": "place_order", "kind": "stale_read", "when": {"nth": 1}}, "place_order writes"),
+        ({"tool": "check_stock", "kind": "commit_then_timeout", "when": {"nth": 1}}, "only reads"),
+        ({"tool": "*", "kind": "fire", "when": {"nth": 1}}, "fire"),
+        ({"tool": "*", "kind": "error", "when": {"probability": 2}}, "probability"),
+    ],
+)
+def test_a_fault_that_can_never_strike_is_refused(written, rule, says):
+    assert says in told(written, [item(faults={"rules": [rule]})]).problem
+
+
+def test_a_start_of_an_unknown_table_is_refused_when_it_is_read(written):
+    assert "no table 'money'" in told(written, [item(start={"state": {"money": {}}})]).problem
+
+
+def test_a_goal_that_names_no_product_is_warned_of(written):
+    file = written([item(goal='[{"name": "ананас", "qty": 1}]'), item(goal=GOAL)])
+    (warning,) = file.warnings
+    assert "no verdict on the state: ананас" in warning
+    quiet = written([item(goal='[{"name": "ананас", "qty": 1}]', expect={"acts": "forbidden"})])
+    assert quiet.warnings == ()
+
+
+REFERENCE = [
+    {"tool": "get_customer", "arguments": {"phone": "$CUSTOMER"}},
+    {"tool": "add_to_cart", "arguments": {"sku": "MOLO-1", "qty": 1}},
+    {"tool": "reserve_slot", "arguments": {"slot_id": "MSK-12"}},
+    {"tool": "place_order", "arguments": {"phone": "$CUSTOMER"}},
+]
+PHONE = {"CUSTOMER_PHONE": "+79001112233"}
+
+
+def test_a_reference_is_replayed_on_a_fresh_world(written):
+    (case,) = written([item(goal=GOAL, variables=PHONE, expect={"reference": REFERENCE})])
+    reached = case.target["expect"]["reached"]
+    (order,) = reached["orders"]["added"].values()
+    assert order["items"] == [{"sku": "MOLO-1", "qty": 1}]
+    assert case.target["expect"]["ignored"]["sessions"] == ["*"]
+
+
+def test_a_reference_that_fails_on_a_write_is_refused_unless_it_may(written):
+    expect = {"reference": [*REFERENCE, {"tool": "place_order", "arguments": {"phone": "$CUSTOMER"}}]}
+    error = told(written, [item(goal=GOAL, variables=PHONE, expect=expect)])
+    assert "expect.reference[4]: place_order answers EMPTY_CART" in error.problem
+    assert len(written([item(variables=PHONE, expect={**expect, "allow_reference_errors": True})])) == 1
+    failing_read = {"reference": [{"tool": "check_stock", "arguments": {"sku": "NONE"}}]}
+    assert len(written([item(expect=failing_read)])) == 1
+    unknown = {"reference": [{"tool": "chek_stock", "arguments": {}}]}
+    assert "UNKNOWN_TOOL" in told(written, [item(expect=unknown)]).problem
+
+
+def test_what_is_said_in_an_expectation_without_a_state_leaves_the_state_to_the_goal(written):
+    (case,) = written([item(goal=GOAL, expect={"says": [{"any_of": ["номер"]}]})])
+    assert case.target == {"expect": {"says": [{"any_of": ["номер"]}]}}
+
+
+def test_one_scenario_is_read_without_a_file():
+    assert scenario_case(item("alone", GOAL), SHOP).name == "alone"
+    with pytest.raises(UsageError, match=r'scenarios, scenario 0 "s", variabels'):
+        scenario_case(item(variabels={}))
+
+
+def test_yaml_is_read_by_its_own_rules(written):
+    """YAML 1.2: `no` is a text; a date stays one where it is quoted."""
+    document = YAML(typ="safe").load('- {name: "no", variables: {ORDER_GOAL: "[]", PERSONALITY: no}}')
+    (case,) = written(json.dumps(document), "f.yaml")
+    assert case.facts["PERSONALITY"] == "no"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -45,11 +45,21 @@ class Unknown(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
     value: str = ""
 
 
+class Known(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Something that the customer can tell: of itself (`always`), beside something near it
+    (`adjacent`), or only when it is asked for.
+    """
+
+    id: str
+    text: str
+    volunteer: Literal["always", "when_asked", "adjacent"] = "when_asked"
+
+
 class Sheet(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A scenario's `client` section: visible to the client alone. A text in `accept` is for models."""
 
     opening: str | None = None
-    known: tuple[JSON, ...] = ()
+    known: tuple[Known | str, ...] = ()
     unknown: tuple[Unknown | str, ...] = ()
     must_have: tuple[str, ...] = ()
     accept: tuple[Swap | str, ...] = ()

@@ -17,6 +17,9 @@ from assay.plan import ModelChoice, Plan
 from assay.schedule import Closed
 from assay.seat.retry import Retry
 
+JUDGE = "judge"
+RULES_ALONE = ("state", "policy", "says")
+"""The scorers that need no model."""
 SETTINGS = {"MAX_TURNS": "max_turns", "TIMEOUT_SEC": "timeout_s"}
 """Environment variables that set a limit of the conversation."""
 
@@ -27,6 +30,9 @@ SETTINGS = {"MAX_TURNS": "max_turns", "TIMEOUT_SEC": "timeout_s"}
 @click.option("--agent", "agents", multiple=True, metavar="M", help="The agent under test; repeat for more.")
 @click.option("--client", metavar="M|rules", help="The customer: a model, or rules (needs no model).")
 @click.option("--evaluator", metavar="M", help="The model that judges; none to judge by the state alone.")
+@click.option("--prompts", metavar="DIR", help="Where agent_system.txt, client_system.txt, ... lie.")
+@click.option("--prompt-version", metavar="LABEL", help="DIR/LABEL before DIR; the label is kept.")
+@click.option("--allow-unknown", is_flag=True, help="Unknown keys of scenarios are warnings.")
 @click.option("--base-url", metavar="URL", help="Where the models' server answers (ends in /v1).")
 @click.option("--output-dir", metavar="DIR", help="Write results there as NDJSON, CSV and JSON.")
 @click.option("--single", type=int, metavar="INDEX", help="Play one scenario and show it as it is spoken.")
@@ -100,37 +106,55 @@ def _number(text: str | None, name: str) -> float | None:
 
 
 def _plan(file: str | None, given: dict[str, JSON], model: str, slots: int, limits: dict[str, float]) -> Plan:
-    """The plan of the flags: `model` stands where no flag names another."""
+    """The plan of the flags, over the file's defaults; `model` stands where neither names another."""
+    from assay.loading.defaults import with_defaults
 
     def choice(name: str) -> ModelChoice:
         return ModelChoice(name, base_url=given["base_url"])
 
-    evaluator, client = given["evaluator"] or model, given["client"] or model
-    cast = {}
+    evaluator, client = given["evaluator"], given["client"]
+    judged = evaluator != "none"
     exchange: dict[str, JSON] = {}
-    if client == "rules":
-        exchange["client"] = "rules"
-    else:
-        cast["client"] = choice(client)
-    if evaluator != "none":
-        cast["judge"] = choice(evaluator)
-    if limits:
-        whole = {key: int(value) if key == "max_turns" else value for key, value in limits.items()}
-        exchange["limits"] = whole
-    retry = Retry(retries=given["retries"]) if given["retries"] is not None else None
-    return Plan(
+    if client is not None:
+        exchange["client"] = "rules" if client == "rules" else "llm"
+    if given["prompts"] is not None:
+        exchange["prompts"] = {"folder": str(Path(given["prompts"]).absolute())}
+    named = {
+        "client": None if client == "rules" else client,
+        JUDGE: None if evaluator == "none" else evaluator,
+    }
+    plan = Plan(
         task=given["task"],
         data=file,
-        models=tuple(choice(name) for name in given["agents"] or (model,)),
-        cast=cast,
+        models=tuple(choice(name) for name in given["agents"]),
+        cast={role: choice(name) for role, name in named.items() if name is not None},
         exchange=exchange,
-        scorers=("state",) if evaluator == "none" else None,
+        prompt_version=given["prompt_version"],
+        allow_unknown=given["allow_unknown"],
+        scorers=None if judged else RULES_ALONE,
         repeats=given["repeats"],
         seed=given["seed"],
         schedule=Closed(slots),
-        retry=retry,
+        retry=Retry(retries=given["retries"]) if given["retries"] is not None else None,
         workers=given["workers"] or 0,
     )
+    if file is not None:
+        plan = with_defaults(plan, Path(file))
+    return _seated(plan, choice(model), limits, judged=judged)
+
+
+def _seated(plan: Plan, model: ModelChoice, limits: dict[str, float], *, judged: bool) -> Plan:
+    """The plan with `model` in every seat that is still empty, and the environment's limits under its own."""
+    cast = dict(plan.cast)
+    if plan.exchange.get("client", "llm") == "llm":
+        cast.setdefault("client", model)
+    if judged:
+        cast.setdefault(JUDGE, model)
+    whole = {key: int(value) if key == "max_turns" else value for key, value in limits.items()}
+    exchange = dict(plan.exchange)
+    if whole:
+        exchange["limits"] = {**whole, **exchange.get("limits", {})}
+    return structs.replace(plan, models=plan.models or (model,), cast=cast, exchange=exchange)
 
 
 def _write(run: str, store: str, folder: Path, *, quiet: bool) -> None:

@@ -128,9 +128,10 @@ def _show_first(name: str, target: JSON, prompt: list[tuple[str, str]]) -> None:
 @command.command("check")
 @click.argument("path")
 @click.option("--task", metavar="NAME", help="The task whose columns or world the cases are for.")
+@click.option("--allow-unknown", is_flag=True, help="Unknown keys of scenarios are warnings.")
 @json_option
-def check_command(path: str, *, task: str | None, as_json: bool) -> None:
-    r"""Check PATH whole: a task.yaml, a plan.yaml, or a file of cases or scenarios.
+def check_command(path: str, *, task: str | None, allow_unknown: bool, as_json: bool) -> None:
+    r"""Check PATH whole: a task.yaml, a plan.yaml, or a file of cases or scenarios with its prompts.
 
     \b
     assay tasks check scenarios.json
@@ -142,12 +143,17 @@ def check_command(path: str, *, task: str | None, as_json: bool) -> None:
     from assay.loading.checking import MOST_PROBLEMS, check_file
     from assay.loading.environment import read_environment
 
-    found = check_file(Path(path), task, read_environment())
+    found = check_file(Path(path), task, read_environment(), allow_unknown=allow_unknown)
     total = sum(found.counts.values())
     if as_json:
-        problems = [{"problem": each.problem, "fix": each.fix} for each in found.problems]
-        click.echo(looks.json_text({"kind": found.kind, "cases": found.counts, "problems": problems}))
+        problems = [
+            {"problem": each.problem, "fix": each.fix, "pointer": each.pointer} for each in found.problems
+        ]
+        shown = {"kind": found.kind, "cases": found.counts, "problems": problems, "warnings": found.warnings}
+        click.echo(looks.json_text(shown))
         sys.exit(USAGE if found.problems else 0)
+    for warning in found.warnings:
+        click.echo(click.style(f"warning: {warning}", fg="yellow"), err=True)
     for each in found.problems:
         complain(each.problem, each.fix, each.excerpt)
     splits = ", ".join(f"{split} {count}" for split, count in found.counts.items() if split)

@@ -9,15 +9,17 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct, structs
 
-from assay.case import identified
 from assay.errors import UsageError
-from assay.exchanges.conversation.scenario import scenario_case
 from assay.keys import JSON
 from assay.loading import files
+from assay.loading.documents import Item
 from assay.loading.environment import Environment
-from assay.loading.exchanges import build_exchange, guarded_fetch
+from assay.loading.exchanges import build_exchange, guarded_fetch, prompts_of
+from assay.loading.misfits import pointer
+from assay.loading.scenarios import Played, identified_cases, scenario_cases
 from assay.loading.tasks import find_task
 from assay.plan import Plan
+from assay.world.world import World
 
 MOST_BYTES = 20 * 1024 * 1024
 MOST_TRIALS = 100_000
@@ -28,7 +30,6 @@ MOST_FAULTS = 100
 """Faults that are told; what is wrong with all scenarios alike needs no more."""
 
 _MEMBER = re.compile(r"\$((?:\.\w+|\[\d+\]|\[\.\.\.\])+)")
-_VARIABLE = re.compile(r"\b([A-Z][A-Z0-9_]*[A-Z0-9])\b")
 
 
 class PostedBatch(Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,7 +80,8 @@ class Intake:
     def __init__(self, plan: Plan, environment: Environment) -> None:
         """Raises UsageError where the plan's own task, prompts or webhook are at fault."""
         folder = find_task(plan.task)
-        _, self._world = build_exchange(folder, plan, environment, guarded_fetch(environment))
+        prompts = prompts_of(folder, plan, environment)
+        _, self._world = build_exchange(folder, plan, environment, guarded_fetch(environment), prompts)
 
     def read(self, body: bytes) -> Checked:
         """Every fault is in the answer. Raises Unplayable for what is no list of scenarios, and TooMany."""
@@ -92,15 +94,27 @@ class Intake:
             )
         faults: list[Fault] = []
         good: list[JSON] = []
-        cases = []
-        for index, item in enumerate(posted.scenarios):
+        played: list[Played] = []
+        for index, value in enumerate(posted.scenarios):
+            item = Item(value, index, "", (*base, index))
             try:
-                cases.append(scenario_case(item, self._world, f"scenario {index}"))
+                played += _played(item, self._world)
             except UsageError as error:
-                faults.append(_fault(error, f"{base}/{index}", f"scenario {index}", item))
+                faults.append(_fault(error, item))
                 continue
-            good.append(item)
-        return Checked(posted, good, tuple(case.id for case in identified(cases)), tuple(faults))
+            good.append(value)
+            if len(played) * posted.repeats > MOST_TRIALS:
+                raise TooMany(f"more than {MOST_TRIALS} conversations", fix="post several batches")
+        cases = tuple(each.case.id for each in identified_cases(played))
+        return Checked(posted, good, cases, tuple(faults))
+
+
+def _played(item: Item, world: World | None) -> list[Played]:
+    """The cases of a posted scenario. All scenarios of a batch are played equally often."""
+    played = scenario_cases(item, world)
+    if any(each.repeats != 1 for each in played):
+        raise item.error(("repeats",), "a batch has repeats as a whole", "set repeats beside scenarios")
+    return played
 
 
 def batch_plan(plan: Plan, posted: PostedBatch) -> Plan:
@@ -111,8 +125,8 @@ def batch_plan(plan: Plan, posted: PostedBatch) -> Plan:
     return structs.replace(plan, repeats=posted.repeats, seed=posted.seed, exchange=exchange)
 
 
-def _posted(body: bytes) -> tuple[PostedBatch, str]:
-    """The body and the pointer under which its scenarios stand."""
+def _posted(body: bytes) -> tuple[PostedBatch, tuple[str, ...]]:
+    """The body, and the keys under which its scenarios stand."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as bad:
@@ -123,16 +137,17 @@ def _posted(body: bytes) -> tuple[PostedBatch, str]:
         raise _unplayable("", error.problem, error.fix) from None
     if too_deep(document):
         raise _unplayable("", f"nested more than {MOST_DEPTH} levels deep", "send scenarios as documented")
+    base: tuple[str, ...] = ()
     if isinstance(document, list):
-        posted, base = PostedBatch(document), ""
+        posted = PostedBatch(document)
     else:
         try:
-            posted, base = msgspec.convert(document, PostedBatch), "/scenarios"
+            posted, base = msgspec.convert(document, PostedBatch), ("scenarios",)
         except msgspec.ValidationError as error:
             fix = 'send {"scenarios": [...]} or the bare list'
             raise _unplayable(_pointer(str(error)), str(error), fix) from None
     if not posted.scenarios:
-        raise _unplayable(base, "there is no scenario", "send at least one")
+        raise _unplayable(pointer(base), "there is no scenario", "send at least one")
     return posted, base
 
 
@@ -156,15 +171,10 @@ def _inside(value: JSON) -> Iterator[JSON]:
     return (member for member in members if isinstance(member, (dict, list)))
 
 
-def _fault(error: UsageError, pointer: str, where: str, item: JSON) -> Fault:
-    """A scenario's fault with the pointer to the variable that it names, where it names one."""
-    detail = error.problem.removeprefix(where).lstrip(": ")
-    inner = _pointer(detail)
-    variables = item.get("variables") if isinstance(item, dict) else None
-    if not inner and isinstance(variables, dict):
-        named = next((name for name in _VARIABLE.findall(detail) if name in variables), None)
-        inner = "" if named is None else f"/variables/{named}"
-    return Fault(pointer + inner, detail, error.fix)
+def _fault(error: UsageError, item: Item) -> Fault:
+    """A scenario's fault by its pointer; the name of the scenario need not be repeated."""
+    detail = error.problem.removeprefix(item.place()).lstrip(",: ")
+    return Fault(error.pointer or pointer(item.keys), detail, error.fix)
 
 
 def _pointer(problem: str) -> str:

@@ -25,9 +25,10 @@ from assay.loading.cases import CaseFile, Cases, ListedCases
 from assay.loading.catalogue import resolved
 from assay.loading.datasets_hub import PREFIX, numbered, open_dataset
 from assay.loading.environment import Environment
-from assay.loading.exchanges import build_exchange, guarded_fetch
+from assay.loading.exchanges import build_exchange, guarded_fetch, prompts_of
 from assay.loading.models import ModelShelf, check
 from assay.loading.plans import check_plan, plan_json
+from assay.loading.prompts import PromptSet, with_evaluator
 from assay.loading.scenarios import ScenarioFile
 from assay.loading.scorers import build_scorers
 from assay.loading.tasks import LoadedTask, TaskFolder, find_task, fingerprint, slice_filter
@@ -59,12 +60,14 @@ def load_task(
 ) -> tuple[LoadedTask, TaskFolder]:
     """The plan's task with its cases, exchange and scorers; `fetch` is what webhooks go through."""
     folder = find_task(plan.task)
-    scorers = build_scorers(folder.form.scorers if plan.scorers is None else plan.scorers, folder)
+    prompts = prompts_of(folder, plan, environment)
+    own = with_evaluator(folder.form.scorers, prompts)
+    scorers = build_scorers(own if plan.scorers is None else plan.scorers, folder)
     if folder.exchange()[0] == "single" and any(isinstance(each, Perplexity) for each in scorers):
         plan = structs.replace(plan, exchange={"likelihood": True, **plan.exchange})
-    exchange, world = build_exchange(folder, plan, environment, fetch or guarded_fetch(environment))
+    exchange, world = build_exchange(folder, plan, environment, fetch or guarded_fetch(environment), prompts)
     path = folder.case_path(plan.data, plan.split)
-    cases = open_cases(plan, folder, path, world)
+    cases = open_cases(plan, folder, path, world, prompts)
     if not len(cases):
         slices = ", ".join(f"{tag}={value}" for tag, value in plan.slice.items())
         raise UsageError(
@@ -83,11 +86,16 @@ def load_task(
         exchange=exchange,
         scorers=scorers,
         headline=headline,
+        repeats=cases.repeats if isinstance(cases, ScenarioFile) else None,
+        warnings=cases.warnings if isinstance(cases, ScenarioFile) else (),
+        prompt_version=prompts.version if prompts is not None else None,
     )
     return task, folder
 
 
-def open_cases(plan: Plan, folder: TaskFolder, path: Path, world: World | None) -> Cases:
+def open_cases(
+    plan: Plan, folder: TaskFolder, path: Path, world: World | None, prompts: PromptSet | None
+) -> Cases:
     """The cases of a file: scenarios for a conversation, cases in the task's own form else; or those of a
     data set.
     """
@@ -99,7 +107,15 @@ def open_cases(plan: Plan, folder: TaskFolder, path: Path, world: World | None) 
     if reader is not None and reader.rows is not None:
         return ListedCases(reader.rows(path), prepare, offset=plan.offset, limit=plan.limit, keep=keep)
     if folder.exchange()[0] == "conversation":
-        return ScenarioFile(path, world, offset=plan.offset, limit=plan.limit, keep=keep)
+        return ScenarioFile(
+            path,
+            world,
+            prompts=prompts,
+            offset=plan.offset,
+            limit=plan.limit,
+            keep=keep,
+            allow_unknown=plan.allow_unknown,
+        )
     return CaseFile(path, prepare, offset=plan.offset, limit=plan.limit, keep=keep)
 
 
@@ -145,7 +161,7 @@ async def bound(
             scorers=scorers,
             headline=task.headline,
             budget=Budget(plan.budget),
-            warnings=tuple(binder.warnings),
+            warnings=(*task.warnings, *binder.warnings),
             emulator=emulated_at,
         )
         draft.run = structs.replace(draft.run, planned=draft.total())
@@ -182,7 +198,7 @@ async def bound_to_score(plan: Plan, run: Run, environment: Environment) -> Asyn
 def _run(plan: Plan, task: LoadedTask, models: tuple[str, ...], run_id: str | None) -> Run:
     return Run(
         id=run_id or new_run_id(),
-        plan=plan_json(plan),
+        plan=plan_json(structs.replace(plan, prompt_version=task.prompt_version)),
         task=f"{task.name} v{task.version} ({task.split}, {len(task)} cases)",
         fingerprint=task.fingerprint,
         headline=task.headline,

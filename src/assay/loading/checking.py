@@ -12,17 +12,18 @@ from msgspec import Struct, structs
 from assay.case import Case
 from assay.emulator.server import Emulator
 from assay.errors import UsageError
-from assay.exchanges.conversation.scenario import scenario_case, scenarios
 from assay.keys import JSON
 from assay.loading import files
 from assay.loading.bind import load_task
 from assay.loading.cases import native
 from assay.loading.catalogue import Catalogue, find_catalogue, resolved_choice
+from assay.loading.defaults import with_defaults
 from assay.loading.environment import Environment
+from assay.loading.exchanges import world_of
 from assay.loading.models import ModelShelf, check
 from assay.loading.plans import is_plan, read_plan
+from assay.loading.scenarios import YAML_FILES, Warnings, items, scenario_cases
 from assay.loading.tasks import find_task
-from assay.loading.worlds import read_world
 from assay.plan import ModelChoice, Plan
 
 MOST_PROBLEMS = 20
@@ -40,62 +41,85 @@ class Checked(Struct, frozen=True):
     kind: Literal["task", "plan", "cases", "scenarios"]
     counts: dict[str, int]
     problems: tuple[UsageError, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
-def check_file(path: Path, task: str | None, environment: Environment) -> Checked:
-    """Checks a file by what it is. `task` names the task whose columns or world it is for.
+def check_file(
+    path: Path, task: str | None, environment: Environment, *, allow_unknown: bool = False
+) -> Checked:
+    """Checks a file by what it is. `task` names the task whose columns or world it is for; with
+    `allow_unknown` unknown keys of scenarios are warnings.
 
     Raises UsageError for a file that cannot be read at all.
     """
     if is_plan(str(path)):
         return _check_plan(path, environment)
-    if path.is_dir() or path.suffix in {".yaml", ".yml"}:
+    if path.is_dir() or (path.suffix in YAML_FILES and not is_scenario_file(path)):
         return _check_task(path, environment)
     reader = find_task(task).reader if task is not None else None
     rows: list[tuple[str, JSON]] = list(
         _rows(path) if reader is None or reader.rows is None else reader.rows(path)
     )
     whose = task
-    if whose is None and any("variables" in row for _, row in rows if isinstance(row, dict)):
+    if whose is None and (path.suffix in YAML_FILES or any(_is_scenario(row) for _, row in rows)):
         whose = SCENARIO_TASK
     folder = find_task(whose) if whose is not None else None
     if folder is None or folder.exchange()[0] != "conversation":
         return _checked("cases", rows, native if folder is None else folder.prepare())
-    named = folder.form.world
-    world = read_world(folder.file(named)) if named is not None else None
-    return _checked("scenarios", rows, lambda row, where: scenario_case(row, world, where))
+    return _check_scenarios(path, whose or SCENARIO_TASK, environment, allow_unknown=allow_unknown)
+
+
+def _is_scenario(row: JSON) -> bool:
+    return isinstance(row, dict) and "variables" in row
+
+
+def is_scenario_file(path: Path) -> bool:
+    """Whether a YAML file holds scenarios rather than a task."""
+    document, _ = files.read_yaml(path)
+    return isinstance(document, list) or (isinstance(document, dict) and "scenarios" in document)
+
+
+def _check_scenarios(path: Path, task: str, environment: Environment, *, allow_unknown: bool) -> Checked:
+    """Every scenario of a file, and whether the prompts that it is played with fit it."""
+    plan = with_defaults(Plan(task=task, models=(), data=str(path)), path)
+    folder = find_task(plan.task)
+    world = world_of(folder, plan)
+    noted, count = Warnings(), 0
+    problems: list[UsageError] = []
+    for item in items(path, noted.add if allow_unknown else None):
+        if len(problems) == MOST_PROBLEMS:
+            break
+        try:
+            if isinstance(item, UsageError):
+                raise item
+            count += len(scenario_cases(item, world, noted.add, allow_unknown=allow_unknown))
+        except UsageError as problem:
+            problems.append(problem)
+    if not problems:
+        try:
+            loaded, _ = load_task(structs.replace(plan, allow_unknown=allow_unknown), environment)
+            return Checked("scenarios", {"": len(loaded)}, warnings=loaded.warnings)
+        except UsageError as problem:
+            problems.append(problem)
+    return Checked("scenarios", {"": count}, tuple(problems), noted.texts)
 
 
 def _rows(path: Path) -> Iterator[tuple[str, JSON]]:
     """Each row or scenario with its place; one that cannot be read is its UsageError."""
-    if path.suffix.lower() == ".json":
-        for index, item in enumerate(scenarios(files.read_json(path), str(path))):
-            yield f"{path}, scenario {index}", item
-    elif path.suffix.lower() == ".csv":
+    if path.suffix.lower() == ".csv":
         for number, _, row in files.read_rows(path):
             yield f"{path}, line {number}", row
-    else:
-        yield from _json_lines(path)
+        return
+    for item in items(path):
+        if isinstance(item, UsageError):
+            yield "", item
+        elif path.suffix.lower() == ".json":
+            yield item.place(), item.value
+        else:
+            yield f"{path}, line {item.lines.get('', 0)}", item.value
 
 
-def _json_lines(path: Path) -> Iterator[tuple[str, JSON]]:
-    try:
-        with path.open("rb") as file:
-            for number, raw in enumerate(file, 1):
-                where = f"{path}, line {number}"
-                if not raw.strip():
-                    continue
-                try:
-                    yield where, files.parse_row(raw, where)
-                except UsageError as problem:
-                    yield where, problem
-    except OSError as failure:
-        raise files.unreadable(path, failure) from None
-
-
-def _checked(
-    kind: Literal["cases", "scenarios"], rows: Iterable[tuple[str, JSON]], prepare: Prepare
-) -> Checked:
+def _checked(kind: Literal["cases"], rows: Iterable[tuple[str, JSON]], prepare: Prepare) -> Checked:
     problems: list[UsageError] = []
     names: dict[str, str] = {}
     count = 0

@@ -21,6 +21,7 @@ from assay.exchanges.tool_loop import ToolLoop
 from assay.keys import JSON
 from assay.loading.environment import Environment
 from assay.loading.files import did_you_mean
+from assay.loading.prompts import PromptSet, prompt_set
 from assay.loading.tasks import TaskFolder
 from assay.loading.worlds import read_world
 from assay.plan import Plan
@@ -43,6 +44,7 @@ class Draft:
     world: World | None
     environment: Environment
     fetch: Fetch
+    prompts: PromptSet | None = None
 
 
 def guarded_fetch(environment: Environment) -> GuardedFetch:
@@ -55,12 +57,16 @@ def guarded_fetch(environment: Environment) -> GuardedFetch:
 
 
 def build_exchange(
-    folder: TaskFolder, plan: Plan, environment: Environment, fetch: Fetch
+    folder: TaskFolder,
+    plan: Plan,
+    environment: Environment,
+    fetch: Fetch,
+    prompts: PromptSet | None,
 ) -> tuple[Exchange, World | None]:
     """The task's exchange with the plan's settings over its own, and the task's world."""
     name, settings = folder.exchange()
-    world = read_world(folder.file(folder.form.world)) if folder.form.world is not None else None
-    draft = Draft(folder, _over(plan.exchange, settings), world, environment, fetch)
+    world = world_of(folder, plan)
+    draft = Draft(folder, _over(plan.exchange, settings), world, environment, fetch, prompts)
     if name.startswith(PREFIX):
         exchange: Exchange = made(name, "exchange", draft.settings)
     elif name in _BUILDERS:
@@ -68,6 +74,13 @@ def build_exchange(
     else:
         raise UsageError(f"unknown exchange {name!r}", fix=did_you_mean(name, _BUILDERS))
     return exchange, world
+
+
+def world_of(folder: TaskFolder, plan: Plan) -> World | None:
+    """The world that the plan names, else the task's own."""
+    if plan.world is not None:
+        return read_world(Path(plan.world))
+    return read_world(folder.file(folder.form.world)) if folder.form.world is not None else None
 
 
 def _over(changes: dict[str, JSON], settings: dict[str, JSON]) -> dict[str, JSON]:
@@ -126,23 +139,31 @@ def _tool_loop(draft: Draft) -> Exchange:
     return ToolLoop(_prompt(draft.folder), draft.world, chosen.language, chosen.max_steps)
 
 
-def _conversation(draft: Draft) -> Exchange:
-    settings = settled(draft.settings, Settings, "conversation")
-    environment, folder = draft.environment, draft.folder
+def prompts_of(folder: TaskFolder, plan: Plan, environment: Environment) -> PromptSet | None:
+    """The prompts of a conversation, with its settings; None for another exchange."""
+    name, own = folder.exchange()
+    if name != "conversation":
+        return None
+    settings = settled(_over(plan.exchange, own), Settings, name)
     url = environment.get("WEBHOOK_URL")
     if settings.webhook is None and url is not None:
         settings = structs.replace(settings, webhook=WebhookSettings(url))
-    agent = folder.text(settings.prompts.agent)
-    if agent is None:
+    return prompt_set(folder, settings, plan.prompt_version)
+
+
+def _conversation(draft: Draft) -> Exchange:
+    prompts = draft.prompts
+    if prompts is None:
         raise UsageError("a conversation needs a prompt for the agent", fix="name it under prompts")
+    settings = prompts.settings
     return Conversation(
         settings,
-        agent,
-        folder.text(settings.prompts.client),
+        prompts.agent,
+        prompts.client,
         world=draft.world,
         recorded=_recorded(settings.replay) if settings.replay is not None else None,
         fetch=draft.fetch,
-        secret=environment.get("WEBHOOK_SECRET") or "",
+        secret=draft.environment.get("WEBHOOK_SECRET") or "",
     )
 
 

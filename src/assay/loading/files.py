@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar, get_args, get_type_hints
+from typing import TypeVar
 
 import msgspec
 
-from assay.errors import UsageError
+from assay.errors import UsageError, excerpt
 from assay.keys import JSON
+from assay.loading.misfits import did_you_mean as did_you_mean  # noqa: PLC0414  read here by all rooms
+from assay.loading.misfits import dotted, misfit
+from assay.loading.misfits import meant as meant  # noqa: PLC0414  as did_you_mean
 
 T = TypeVar("T")
 
 MAX_FILE = 1 << 30
 """Bytes of a file that is read whole; cases are read line by line and have no such bound."""
-
-EXCERPT = 100
-"""Characters of an offending line that an error shows."""
 
 
 def read_text(path: Path) -> str:
@@ -49,19 +48,6 @@ def unreadable(path: Path, failure: OSError) -> UsageError:
     return UsageError(f"{path}: {failure.strerror}", fix="check the path and its permissions")
 
 
-def meant(word: str, known: Iterable[str]) -> str | None:
-    """The known word that was probably meant; None where none is near."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return near[0] if near else None
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The remedy for an unknown word: the near one, or all that are known."""
-    words = sorted(known)
-    near = meant(word, words)
-    return f"did you mean {near}?" if near else f"known: {', '.join(words)}"
-
-
 def parse_json(text: str, where: str) -> JSON:
     """One JSON value; NaN, infinities and duplicate keys are refused."""
     try:
@@ -76,13 +62,6 @@ def parse_json(text: str, where: str) -> JSON:
         ) from None
     except (ValueError, RecursionError) as bad:
         raise UsageError(f"{where}: not JSON: {bad or 'nested too deeply'}", fix="mend the value") from None
-
-
-def excerpt(line: str, column: int) -> str:
-    """The part of a line around a column, with a caret under the place."""
-    start = max(0, column - EXCERPT // 2)
-    shown = line[start : start + EXCERPT].replace("\t", " ")
-    return f"{shown}\n{' ' * (column - start)}^"
 
 
 def _no_constant(name: str) -> JSON:
@@ -197,18 +176,12 @@ def convert(value: JSON, into: type[T], path: Path, text: str, page: str = "docs
     try:
         return msgspec.convert(value, into, strict=True)
     except msgspec.ValidationError as bad:
-        problem, _, pointer = str(bad).partition(" - at `")
-        keys = [part for part in pointer.rstrip("`").replace("[", ".[").split(".") if part and part != "$"]
-        unknown = problem.partition("unknown field `")[2].rstrip("`")
-        if unknown:
-            line = _line_of(text, unknown)
-            raise UsageError(
-                f"{path}{line}: unknown field {unknown!r}",
-                fix=did_you_mean(unknown, _fields(into, keys)),
-            ) from None
-        line = _line_of(text, next((k for k in reversed(keys) if not k.startswith("[")), ""))
-        where = ".".join(keys).replace(".[", "[")
-        raise UsageError(f"{path}{line}: {where}: {problem}", fix=f"see the fields in {page}") from None
+        wrong = misfit(bad, into)
+        line = _line_of(text, next((key for key in reversed(wrong.keys) if isinstance(key, str)), ""))
+        where = "" if wrong.unknown is not None else f"{dotted(wrong.keys)}: "
+        raise UsageError(
+            f"{path}{line}: {where}{wrong.problem}", fix=wrong.fix or f"see the fields in {page}"
+        ) from None
 
 
 def _line_of(text: str, key: str) -> str:
@@ -219,28 +192,3 @@ def _line_of(text: str, key: str) -> str:
     inside = re.compile(rf"""[{{,]\s*["']?{re.escape(key)}["']?\s*:""")
     found = inside.search(text) if key else None
     return f", line {text.count(chr(10), 0, found.start()) + 1}" if found is not None else ""
-
-
-def _fields(into: object, keys: list[str]) -> list[str]:
-    """Field names of the struct that the pointer `keys` leads to, as far as types tell."""
-    for key in keys:
-        if not key.startswith("["):
-            into = _hints(into).get(key, into)
-    names: list[str] = []
-    for candidate in _structs(into):
-        names += candidate.__struct_fields__
-    return names
-
-
-def _hints(into: object) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for candidate in _structs(into):
-        found.update(get_type_hints(candidate))
-    return found
-
-
-def _structs(kind: object) -> list[type[msgspec.Struct]]:
-    """The structs that a type is made of: itself, or the members of a union, tuple or mapping."""
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return [kind]
-    return [found for part in get_args(kind) for found in _structs(part)]

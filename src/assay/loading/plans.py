@@ -12,6 +12,7 @@ from assay.keys import JSON
 from assay.loading import files
 from assay.loading.catalogue import FILE, file_beside
 from assay.loading.datasets_hub import PREFIX
+from assay.loading.defaults import with_defaults
 from assay.loading.tasks import find_task
 from assay.plan import ModelChoice, Plan
 from assay.schedule import Closed
@@ -33,7 +34,10 @@ def read_plan(path: Path) -> Plan:
         raise UsageError(f"{path}: not a plan", fix="begin with task: NAME and models: [NAME]")
     plan = files.convert(_shorthand(value), Plan, path, text)
     check_plan(plan)
-    return _beside(plan, path.parent)
+    plan = _beside(plan, path.parent)
+    if plan.data is not None and Path(plan.data).suffix in {".yaml", ".yml"}:
+        return with_defaults(plan, Path(plan.data))
+    return plan
 
 
 def _shorthand(value: dict[str, JSON]) -> dict[str, JSON]:
@@ -91,6 +95,8 @@ def _beside(plan: Plan, folder: Path) -> Plan:
         task=task,
         data=_data_beside(plan.data, folder),
         models_file=_models_file(plan.models_file, folder),
+        world=str(folder / plan.world) if plan.world is not None else None,
+        exchange=_prompts_beside(plan.exchange, folder),
         models=tuple(_model_beside(model, folder) for model in plan.models),
         cast={role: _model_beside(model, folder) for role, model in plan.cast.items()},
     )
@@ -111,6 +117,14 @@ def _models_file(named: str | None, folder: Path) -> str | None:
     if named is not None:
         return str(folder / named)
     return str(folder / FILE) if (folder / FILE).is_file() else None
+
+
+def _prompts_beside(exchange: dict[str, JSON], folder: Path) -> dict[str, JSON]:
+    """A folder of prompts that a plan names lies beside it; single prompts lie beside the task."""
+    prompts = exchange.get("prompts")
+    if not isinstance(prompts, dict) or not isinstance(prompts.get("folder"), str):
+        return exchange
+    return {**exchange, "prompts": {**prompts, "folder": str((folder / prompts["folder"]).absolute())}}
 
 
 def _model_beside(model: ModelChoice, folder: Path) -> ModelChoice:

@@ -30,9 +30,11 @@ def build_scorers(given: Iterable[JSON], folder: TaskFolder) -> tuple[Scorer, ..
 
 
 def _content(key: str, value: JSON, folder: TaskFolder) -> JSON:
-    if key not in FILES or not isinstance(value, str) or not folder.file(value).is_file():
+    if key not in FILES or not isinstance(value, str) or "\n" in value or len(value) >= 200:
         return value
     path = folder.file(value)
+    if not path.is_file():
+        return value
     if path.suffix in {".yaml", ".yml"}:
         return files.read_yaml(path)[0]
     return files.read_json(path) if path.suffix == ".json" else files.read_text(path).rstrip("\n")

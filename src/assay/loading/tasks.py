@@ -167,6 +167,9 @@ class LoadedTask:
     exchange: Exchange
     scorers: tuple[Scorer, ...]
     headline: str
+    repeats: tuple[int, ...] | None = None
+    warnings: tuple[str, ...] = ()
+    prompt_version: str | None = None
 
     def __len__(self) -> int:
         return len(self.cases)

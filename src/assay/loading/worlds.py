@@ -22,7 +22,16 @@ def read_world(path: Path) -> World:
         for name, table in declared.tables.items()
         if table.rows is not None
     }
-    return declared_world(declared, rows, _functions(path.parent / declared.functions))
+    recorded = {
+        tool.name: [row for row in _rows(path.parent / tool.recorded) if row.get("tool") == tool.name]
+        for tool in declared.tools
+        if tool.recorded is not None
+    }
+    canned = all(tool.kind != "python" for tool in declared.tools)
+    functions = path.parent / declared.functions
+    return declared_world(
+        declared, rows, {} if canned and not functions.is_file() else _functions(functions), recorded
+    )
 
 
 def _rows(path: Path) -> list[dict[str, JSON]]:

@@ -12,7 +12,6 @@ from msgspec import structs, to_builtins
 from assay.api import Result, run
 from assay.errors import AssayError, StoreError, UsageError
 from assay.loading.plans import stored_plan
-from assay.loading.prompts import prompt_version
 from assay.plan import Bound, Plan
 from assay.ports import Run, Stop, Watcher, Where
 from assay.service.progress import Progress
@@ -188,7 +187,7 @@ class Worker:
         """Writes the result files, then marks the end: a kill between them writes the files again."""
         batch, progress = self._batches.find(playing.batch.id) or playing.batch, playing.progress
         progress.close_open()
-        version = None if playing.bound is None else prompt_version(playing.bound.task)
+        version = None if playing.bound is None else playing.bound.run.plan.get("prompt_version")
         if version is not None:
             await self._batches.prompts(batch.id, version)
         await asyncio.to_thread(write_results, self._settings, batch, version or batch.prompt)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
 from msgspec import structs, to_builtins
 
 from assay.agenda import Brief, brief_of, phrases_of
@@ -27,9 +28,11 @@ from assay.message import Message, say
 from assay.ports import Fetch, Table
 from assay.templates import EVALUATOR_ONLY, Template
 from assay.trial import Event, EventKind, Outcome, Transcript
+from assay.world.faults import Faults
+from assay.world.overlay import Overlay
 from assay.world.world import World
 
-GOAL_NAMES = frozenset({"ORDER_GOAL", "CLIENT", "BRIEF", "START"})
+GOAL_NAMES = frozenset({"ORDER_GOAL", "CLIENT", "BRIEF", "START", "FAULTS"})
 """Names that no agent's prompt is given a value for: they would tell it the goal."""
 
 
@@ -86,20 +89,12 @@ class Conversation:
         world = self._world.fingerprint if self._world is not None else None
         return ["conversation", to_builtins(settings), prompts, world]
 
-    @property
-    def leaks(self) -> tuple[str, ...]:
-        """Warnings: names in the agent's prompt that stay literal, since they would tell it the goal."""
-        return tuple(
-            f"{self._agent.origin}: {name} would tell the agent the goal; it stays as it is written"
-            for name in self._agent.names
-            if name in GOAL_NAMES
-        )
-
     def opening(self, case: Case) -> tuple[Message, ...]:
         """The system prompt and the call's beginning; a client's or a fixed first line comes later."""
         language = self._language(case.facts)
         system = say("system", self._agent_system(case.facts, language))
-        if self._settings.first_speaker == "client":
+        begins = given[0].role if (given := spoken_before(case)) else None
+        if begins == "user" or (begins is None and self._settings.first_speaker == "client"):
             return (system,)
         return (system, say("user", phrases_of(language).call_started))
 
@@ -156,9 +151,10 @@ class Conversation:
             watch=self._watch(facts, language),
             greeting=greeting,
             tools=self._world.specs(language) if self._world is not None else (),
-            overlay=self._world.open(facts, start) if self._world is not None else None,
+            overlay=self._opened(facts, start, table.seed),
             expected=self._world.expected(facts, start) if self._world is not None else None,
             events=list(events),
+            given=spoken_before(case),
             clock=self._clock(table, attempt),
             spent_before=float(table.spent) if attempt > 1 else 0.0,
         )
@@ -174,6 +170,14 @@ class Conversation:
     def _watch(self, facts: Mapping[str, JSON], language: str) -> Watch:
         brief = structs.replace(brief_of(facts, language), language=language)
         return Watch(brief, facts, self._agent.text, self._client.text if self._client is not None else "")
+
+    def _opened(self, facts: Mapping[str, JSON], start: Mapping[str, JSON], seed: int) -> Overlay | None:
+        """The trial's own view of the world, with the faults that strike its tools."""
+        if self._world is None:
+            return None
+        given = facts.get("FAULTS")
+        faults = msgspec.convert(given, Faults) if given is not None else self._settings.faults
+        return self._world.open(facts, start, faults=faults, seed=seed)
 
     def _language(self, facts: Mapping[str, JSON]) -> str:
         return str(facts.get("LANGUAGE") or self._settings.language)
@@ -234,6 +238,11 @@ class Conversation:
         }
 
 
+def spoken_before(case: Case) -> tuple[Message, ...]:
+    """The lines of a call that begins in the middle."""
+    return case.input if isinstance(case.input, tuple) else ()
+
+
 def _recorded(session: Session, outcome: Outcome | None) -> JSON:
     """What the transcript keeps of a webhook's answer."""
     return {
@@ -247,11 +256,11 @@ def _recorded(session: Session, outcome: Outcome | None) -> JSON:
 
 
 def _refuse_evaluator_names(template: Template | None) -> None:
-    for name in template.names if template is not None else ():
-        if name in EVALUATOR_ONLY and template is not None:
+    for slot in template.slots if template is not None else ():
+        if slot.name in EVALUATOR_ONLY and template is not None:
             raise UsageError(
-                f"{template.origin}: {name} is for the evaluator's prompt alone",
-                fix=f"take {{{{{name}}}}} out of this prompt",
+                f"{template.origin}:{slot.line}: {slot.name} is for the evaluator's prompt alone",
+                fix=f"take {slot.raw} out of this prompt",
             )
 
 

@@ -25,15 +25,21 @@ from assay.keys import JSON
 from assay.message import Message, Reply, Text, ToolCall, ToolSpec, say
 from assay.ports import Table
 from assay.trial import Event, EventKind, Outcome, Transcript
+from assay.world.calling import recovery
 from assay.world.difference import readable
 from assay.world.overlay import Overlay
-from assay.world.tools import error_code
-from assay.world.world import ToolFault
+from assay.world.tools import refused
+from assay.world.world import Answer, ToolFault
 
 MAX_RESULT = 64 * 1024
 """Characters of a tool result that go back to the agent; more is cut and marked."""
 MAX_LINE = 16 * 1024
 """Characters of a line that are delivered; more is cut."""
+NO_TOOLS = Answer(
+    refused("UNKNOWN_TOOL", "there are no tools"),
+    '{"error":{"code":"UNKNOWN_TOOL","message":"there are no tools"}}',
+)
+"""What a tool call is answered where there is no world."""
 
 
 class _Ended(Exception):
@@ -46,7 +52,8 @@ class _Ended(Exception):
 
 @dataclass(slots=True)
 class Play:
-    """The state of one conversation. `messages` is the agent's history, `lines` what was spoken.
+    """The state of one conversation. `messages` is the agent's history, `lines` what was spoken;
+    `given` are the lines of a call that begins in the middle.
 
     `clock` counts the seconds of `timeout_s` from 0. After each step: timeout, then cost, then the
     guard of the client's line, then an explicit end, then loops, then `max_turns`.
@@ -65,6 +72,7 @@ class Play:
     events: list[Event]
     clock: Callable[[], float]
     spent_before: float = 0.0
+    given: tuple[Message, ...] = ()
     messages: list[Message] = field(default_factory=list)
     lines: list[Spoken] = field(default_factory=list)
     final: Reply | None = None
@@ -89,11 +97,22 @@ class Play:
         self.messages += self.opening
         for message in self.opening:
             self._show(Event(EventKind.PROMPT, "agent", message))
-        if self.settings.first_speaker == "agent":
+        for message in self.given:
+            self._take_up(message)
+        if self.given and self.given[-1].role == "user":
+            await self._agent_turn()
+        elif not self.given and self.settings.first_speaker == "agent":
             await self._agent_begins()
         while True:
             await self._client_turn()
             await self._agent_turn()
+
+    def _take_up(self, message: Message) -> None:
+        """A line that was spoken before the play began."""
+        side: Literal["agent", "client"] = "agent" if message.role == "assistant" else "client"
+        self.messages.append(message)
+        self.lines.append(Spoken(side, message.text))
+        self._show(Event(EventKind.SAID, side, message, data={"given": True}))
 
     async def _agent_begins(self) -> None:
         if self.greeting is None:
@@ -188,14 +207,14 @@ class Play:
         self._show(Event(EventKind.TOOL_CALL, "agent", Message("assistant", (), (call,)), asked))
         before = len(self.overlay.journal) if self.overlay is not None else 0
         if self.overlay is None:
-            value: JSON = {"error": {"code": "UNKNOWN_TOOL", "message": "there are no tools"}}
+            answer = NO_TOOLS
         else:
-            value = self.overlay.world.call(self.overlay, call.name, call.arguments, call.id)
-        text = msgspec.json.encode(value).decode()
+            answer = self.overlay.world.answer(self.overlay, call.name, call.arguments, call.id)
+        text = answer.text
         if len(text) > MAX_RESULT:
             text = text[:MAX_RESULT] + "... (cut)"
         result = Message("tool", (Text(text),), tool_call_id=call.id)
-        data: dict[str, JSON] = {"name": call.name, "value": value, "error": error_code(value)}
+        data: dict[str, JSON] = {"name": call.name, **answer.record}
         if self.overlay is not None and len(self.overlay.journal) > before:
             data["wrote"] = list(dict.fromkeys(write.table for write in self.overlay.journal[before:]))
         self._show(Event(EventKind.TOOL_RESULT, "tool", result, asked, data=data))
@@ -275,6 +294,8 @@ class Play:
             "expected": self.expected,
             "tool_errors": self.overlay.errors,
             "tool_argument_errors": self.overlay.argument_errors,
+            "tool_faults": recovery(self.overlay.injected),
+            "ignored": self.overlay.world.ignored,
         }
 
 

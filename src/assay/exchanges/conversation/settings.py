@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from assay.agenda import Reason
+from assay.world.faults import Faults
 
 ClientKind = Literal["llm", "rules", "scripted", "replay"]
 EndReason = Literal[
@@ -102,10 +103,18 @@ class Replay(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Prompts(Struct, frozen=True, forbid_unknown_fields=True):
-    """The system prompts by side: files beside the task, or texts. `loading` makes templates of them."""
+    """The system prompts by role: files beside the task, or texts. `loading` makes templates of them.
+
+    `folder` holds files of the three standard names, which go before those named here; `evaluator`
+    stands in for the prompt that the task gives its judge. `on_missing` says what a variable is
+    that a prompt uses and a scenario lacks.
+    """
 
     agent: str = "prompts/agent_system.txt"
     client: str | None = "prompts/client_system.txt"
+    evaluator: str | None = None
+    folder: str | None = None
+    on_missing: Literal["error", "empty"] = "error"
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -116,6 +125,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     hangs up while it confirms (strict mode). `timeout_clock` wall lets waits for limits count too.
     `invalid` says what becomes of a conversation that the client spoilt: kept, ended as
     `client_fault` (drop), or played again up to RERUNS times (rerun).
+    `faults` strike the tools of a case that names none of its own.
     """
 
     prompts: Prompts = Prompts()
@@ -130,3 +140,4 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     closing_turn: bool = True
     invalid: Literal["keep", "drop", "rerun"] = "keep"
     webhook: WebhookSettings | None = None
+    faults: Faults = Faults()
