@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from assay.agenda import Phrases
+from assay.agenda import Known, Phrases
 from assay.agenda.phrases import mentions_name
 from assay.exchanges.conversation.guard.facts import facts_of
 from assay.exchanges.conversation.guard.numbers import numbers
@@ -12,7 +12,6 @@ from assay.exchanges.conversation.guard.patterns import one
 from assay.exchanges.conversation.guard.situation import Candidate, Situation
 from assay.exchanges.conversation.guard.text import overlap, plain, stems, words
 from assay.exchanges.conversation.guard.topics import asks, asks_for, content_of, label_of, topics_in
-from assay.keys import JSON
 
 TOLD = 0.7
 """The share of an item's words that tells it."""
@@ -71,11 +70,9 @@ def _adjacent(situation: Situation, text: str, name: str) -> bool:
     return bool(near & topics_in(situation.asked)) or bool(stems(text) & stems(situation.asked))
 
 
-def known_item(item: JSON) -> tuple[str, str, str]:
+def known_item(item: Known | str) -> tuple[str, str, str]:
     """The id, the text and the `volunteer` of an item of `known`."""
-    if not isinstance(item, dict):
-        return "", str(item), "when_asked"
-    return str(item.get("id", "")), str(item.get("text", "")), str(item.get("volunteer") or "when_asked")
+    return ("", item, "when_asked") if isinstance(item, str) else (item.id, item.text, item.volunteer)
 
 
 def tells(line: str, item: str) -> bool:

@@ -95,7 +95,8 @@ class Situation(Struct, frozen=True, dict=True):
         values: list[JSON] = [self.brief.phone, self.brief.name, self.brief.city, self.brief.personality]
         values += [f"{item.name} {item.variant} {item.unit} {item.delivery}" for item in self.brief.goal]
         values += [sheet.opening, sheet.delivery, sheet.done_when, sheet.give_up_when]
-        values += [*sheet.known, *sheet.must_have, *sheet.refuse]
+        values += [each if isinstance(each, str) else each.text for each in sheet.known]
+        values += [*sheet.must_have, *sheet.refuse]
         for swap in sheet.accept:
             values.append(swap if isinstance(swap, str) else f"{swap.instead_of}; {swap.name}")
         return tuple(text for value in values for text in texts_of(value) if text.strip())
@@ -109,12 +110,11 @@ class Situation(Struct, frozen=True, dict=True):
 
 
 def texts_of(value: JSON) -> list[str]:
-    """The texts of a JSON value, numbers written out; of an item of `known` only what it says."""
+    """The texts of a JSON value, numbers written out."""
     if isinstance(value, str):
         return [value]
     if isinstance(value, Mapping):
-        kept = {name: each for name, each in value.items() if name not in ("id", "volunteer")}
-        return [text for each in kept.values() for text in texts_of(each)]
+        return [text for each in value.values() for text in texts_of(each)]
     if isinstance(value, (list, tuple)):
         return [text for each in value for text in texts_of(each)]
     return [] if value is None or isinstance(value, bool) else [str(value)]
