@@ -38,6 +38,12 @@ store_option = click.option(
     "--store", default=STORE, show_default=True, metavar="FILE", help="The record: an SQLite file."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for scripts.")
+prompts_option = click.option(
+    "--prompts", metavar="DIR", help="Where agent_system.txt, client_system.txt, ... lie."
+)
+prompt_version_option = click.option(
+    "--prompt-version", metavar="LABEL", help="DIR/LABEL before DIR; the label is kept."
+)
 workers_option = click.option(
     "--workers", type=click.IntRange(min=0), metavar="N", help="Play in N processes; 0: in this one."
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from assay.cli.options import store_option
+from assay.cli.options import prompt_version_option, prompts_option, store_option
 from assay.errors import UsageError
 from assay.keys import JSON
 
@@ -25,6 +25,8 @@ LOG_CONTENT = click.option(
 @click.option("--agent", "agents", multiple=True, metavar="M", help="The agent under test.")
 @click.option("--client", metavar="M|rules", help="The customer: a model, or rules (needs no model).")
 @click.option("--evaluator", metavar="M", help="The model that judges; none to judge by the state alone.")
+@prompts_option
+@prompt_version_option
 @click.option("--base-url", metavar="URL", help="Where the models' server answers (ends in /v1).")
 @click.option("--concurrency", type=click.IntRange(min=1), metavar="N", help="Conversations at once.")
 @click.option("--retries", type=int, metavar="N", help="Further attempts at a failed call.")

@@ -9,7 +9,14 @@ from pathlib import Path
 import click
 from msgspec import structs
 
-from assay.cli.options import json_option, quiet_option, store_option, workers_option
+from assay.cli.options import (
+    json_option,
+    prompt_version_option,
+    prompts_option,
+    quiet_option,
+    store_option,
+    workers_option,
+)
 from assay.errors import UsageError
 from assay.keys import JSON
 from assay.loading.environment import Environment
@@ -30,8 +37,8 @@ SETTINGS = {"MAX_TURNS": "max_turns", "TIMEOUT_SEC": "timeout_s"}
 @click.option("--agent", "agents", multiple=True, metavar="M", help="The agent under test; repeat for more.")
 @click.option("--client", metavar="M|rules", help="The customer: a model, or rules (needs no model).")
 @click.option("--evaluator", metavar="M", help="The model that judges; none to judge by the state alone.")
-@click.option("--prompts", metavar="DIR", help="Where agent_system.txt, client_system.txt, ... lie.")
-@click.option("--prompt-version", metavar="LABEL", help="DIR/LABEL before DIR; the label is kept.")
+@prompts_option
+@prompt_version_option
 @click.option("--allow-unknown", is_flag=True, help="Unknown keys of scenarios are warnings.")
 @click.option("--base-url", metavar="URL", help="Where the models' server answers (ends in /v1).")
 @click.option("--output-dir", metavar="DIR", help="Write results there as NDJSON, CSV and JSON.")
@@ -119,10 +126,7 @@ def _plan(file: str | None, given: dict[str, JSON], model: str, slots: int, limi
         exchange["client"] = "rules" if client == "rules" else "llm"
     if given["prompts"] is not None:
         exchange["prompts"] = {"folder": str(Path(given["prompts"]).absolute())}
-    named = {
-        "client": None if client == "rules" else client,
-        JUDGE: None if evaluator == "none" else evaluator,
-    }
+    named = {"client": client if client != "rules" else None, JUDGE: evaluator if judged else None}
     plan = Plan(
         task=given["task"],
         data=file,
@@ -130,7 +134,7 @@ def _plan(file: str | None, given: dict[str, JSON], model: str, slots: int, limi
         cast={role: choice(name) for role, name in named.items() if name is not None},
         exchange=exchange,
         prompt_version=given["prompt_version"],
-        allow_unknown=given["allow_unknown"],
+        allow_unknown=given.get("allow_unknown", False),
         scorers=None if judged else RULES_ALONE,
         repeats=given["repeats"],
         seed=given["seed"],
