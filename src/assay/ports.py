@@ -184,7 +184,6 @@ class Task(Protocol):
     @property
     def fingerprint(self) -> str:
         """The hash of cases, prompts and scorers."""
-        ...
 
     @property
     def exchange(self) -> Exchange: ...
@@ -199,8 +198,7 @@ class Task(Protocol):
 
     @property
     def repeats(self) -> Sequence[int] | None:
-        """How often one pass plays each case, where the cases say so themselves; None for once each."""
-        ...
+        """How often one pass plays each case; None for once each."""
 
     def __len__(self) -> int: ...
 
