@@ -10,7 +10,20 @@ import sys
 
 from harness import HERE
 
-NAMES = ("w1", "w2", "w3", "w4", "w5", "w7", "known_truth", "simulations", "damage", "chaos", "report_size")
+NAMES = (
+    "w1",
+    "w2",
+    "w3",
+    "w4",
+    "w5",
+    "w6",
+    "w7",
+    "known_truth",
+    "simulations",
+    "damage",
+    "chaos",
+    "report_size",
+)
 
 
 def main() -> int:

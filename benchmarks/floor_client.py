@@ -1,9 +1,10 @@
 """The bare limit of a Python client: send the sample, compare the answer, keep one line. No product.
 
-    python benchmarks/floor_client.py raw|aiohttp|httpx QA.jsonl CONCURRENCY BASE_URL
+    python benchmarks/floor_client.py raw|aiohttp|httpx|stream QA.jsonl CONCURRENCY BASE_URL
 
-`raw` is the smallest HTTP/1.1 client on an asyncio protocol. Prints JSON: wall_s, n, ok. A speed of
-assay is quoted as a ratio to one of these in the same run.
+`raw` is the smallest HTTP/1.1 client on an asyncio protocol; `stream` is that one with streamed
+answers, each token stamped. Prints JSON: wall_s, n, ok, tokens. A speed of assay is quoted as a ratio
+to one of these in the same run.
 """
 
 from __future__ import annotations
@@ -36,11 +37,14 @@ class Asked:
         self.url = f"{base}/chat/completions"
         self.lines: list[bytes] = []
         self.ok = 0
+        self.streamed = False
+        self.tokens = 0
 
     def body(self, sample: Sample) -> bytes:
         messages = [{"role": "user", "content": sample.input}]
+        streamed = {"stream": True, "stream_options": {"include_usage": True}} if self.streamed else {}
         return msgspec.json.encode(
-            {"model": "mock", "messages": messages, "max_tokens": 128, "temperature": 0}
+            {"model": "mock", "messages": messages, "max_tokens": 128, "temperature": 0, **streamed}
         )
 
     def take(self, sample: Sample, raw: bytes, began: int) -> None:
@@ -91,11 +95,59 @@ class Raw(asyncio.Protocol):
             self.send_next()
 
 
-async def raw(asked: Asked, concurrency: int) -> None:
+class Stream(Raw):
+    """As `Raw`, with answers that are streamed in whole chunks of HTTP, an event each."""
+
+    def send_next(self) -> None:
+        self.headed = False
+        self.texts: list[str] = []
+        self.stamps: list[int] = []
+        super().send_next()
+
+    def data_received(self, data: bytes) -> None:
+        now, received, at = time.perf_counter_ns(), self.received + data, 0
+        if not self.headed:
+            at = received.find(b"\r\n\r\n") + 4
+            if at < 4:
+                self.received = received
+                return
+            self.headed = True
+        while (line := received.find(b"\r\n", at)) >= 0:
+            first, last = line + 2, line + 2 + int(received[at:line], 16)
+            if len(received) < last + 2:
+                break
+            if first == last:
+                self.end()
+                return
+            self.take(received[first:last], now)
+            at = last + 2
+        self.received = received[at:]
+
+    def take(self, event: bytes, now: int) -> None:
+        if not event.startswith(b"data: {"):
+            return
+        choices = msgspec.json.decode(event[6:])["choices"]
+        if choices and (content := choices[0]["delta"].get("content")):
+            self.stamps.append(now - self.began)
+            self.texts.append(content)
+
+    def end(self) -> None:
+        self.asked.tokens += len(self.texts)
+        self.asked.ok += 1
+        self.asked.lines.append(msgspec.json.encode(["".join(self.texts), self.stamps]))
+        self.send_next()
+
+
+async def stream(asked: Asked, concurrency: int) -> None:
+    asked.streamed = True
+    await raw(asked, concurrency, Stream)
+
+
+async def raw(asked: Asked, concurrency: int, kind: type[Raw] = Raw) -> None:
     loop, place = asyncio.get_running_loop(), urlsplit(asked.url)
     ends = [loop.create_future() for _ in range(concurrency)]
     for ended in ends:
-        made = Raw(asked, ended)
+        made = kind(asked, ended)
         await loop.create_connection(partial(_same, made), place.hostname or "", place.port or 80)
     await asyncio.gather(*ends)
 
@@ -133,7 +185,7 @@ async def with_httpx(asked: Asked, concurrency: int) -> None:
         await asyncio.gather(*(work() for _ in range(concurrency)))
 
 
-CLIENTS = {"raw": raw, "aiohttp": with_aiohttp, "httpx": with_httpx}
+CLIENTS = {"raw": raw, "aiohttp": with_aiohttp, "httpx": with_httpx, "stream": stream}
 
 
 def main() -> int:
@@ -144,7 +196,11 @@ def main() -> int:
     began = time.perf_counter()
     asyncio.run(CLIENTS[client](asked, int(concurrency)))
     wall = time.perf_counter() - began
-    print(msgspec.json.encode({"wall_s": wall, "n": len(samples), "ok": asked.ok}).decode())
+    print(
+        msgspec.json.encode(
+            {"wall_s": wall, "n": len(samples), "ok": asked.ok, "tokens": asked.tokens}
+        ).decode()
+    )
     return 0 if asked.ok == len(samples) else 1
 
 

@@ -152,3 +152,8 @@ def spread(values: Sequence[float], digits: int = 2) -> str:
     """A median with the least and the greatest: `1.08 (1.05 - 1.21)`."""
     middle = statistics.median(values)
     return f"{middle:,.{digits}f} ({min(values):,.{digits}f} - {max(values):,.{digits}f})"
+
+
+def tell(name: str, figure: str, target: str = "") -> None:
+    """One line: what was measured, the figure, the target beside it."""
+    print(f"  {name:<26} {figure}" + (f"   [target {target}]" if target else ""))

@@ -6,11 +6,13 @@ python benchmarks/w4.py [--requests 4000] [--streams 64] [--tokens 128] [--round
 from __future__ import annotations
 
 import argparse
+import json
+import statistics
 import sys
 import tempfile
 from pathlib import Path
 
-from harness import mock_server, spread
+from harness import HERE, mock_server, spread, tell, timed
 from w3 import played, write_task
 
 
@@ -21,7 +23,7 @@ def main() -> int:
     parser.add_argument("--tokens", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    phase, whole, cpu = [], [], []
+    phase, whole, cpu, floors = [], [], [], []
     total = given.requests * given.tokens
     with tempfile.TemporaryDirectory() as place, mock_server("--tokens", str(given.tokens)) as url:
         task = write_task(Path(place), given.requests)
@@ -30,10 +32,15 @@ def main() -> int:
             phase.append(total / model["speed"]["wall_seconds"])
             whole.append(total / run.wall)
             cpu.append(run.cpu / total * 1e6)
+            words = [str(HERE / "floor_client.py"), "stream", str(Path(place) / "streams.jsonl")]
+            bare = json.loads(timed([sys.executable, *words, str(given.streams), url]).out)
+            floors.append(bare["tokens"] / bare["wall_s"])
     print(f"{given.requests} requests of {given.tokens} tokens, {given.streams} streams at once")
-    print(f"  tokens/s, request phase   {spread(phase, 0)}")
-    print(f"  tokens/s, whole wall      {spread(whole, 0)}")
-    print(f"  CPU a token, whole run    {spread(cpu, 2)} us")
+    tell("tokens/s, request phase", spread(phase, 0), "200,000")
+    tell("tokens/s, whole wall", spread(whole, 0))
+    tell("CPU a token, whole run", f"{spread(cpu, 2)} us")
+    ratio = statistics.median(floors) / statistics.median(phase)
+    tell("floor, stream", f"{spread(floors, 0)} tokens/s, {ratio:.1f} times assay's")
     return 0
 
 
