@@ -34,10 +34,11 @@ def canonical(value: JSON) -> bytes:
 
 
 def _add(value: JSON, parts: list[bytes]) -> None:
-    if isinstance(value, str):
+    if type(value) is int:  # the two commonest first: every planned trial is named by some of them
+        parts.append(b"i%d;" % value)
+    elif isinstance(value, str):
         raw = value.encode("utf-8", "surrogatepass")
-        parts.append(b"s%d:" % len(raw))
-        parts.append(raw)
+        parts.append(b"s%d:%b" % (len(raw), raw))
     elif isinstance(value, (list, tuple)):
         parts.append(b"l%d:" % len(value))
         for item in value:

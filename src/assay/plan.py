@@ -209,7 +209,7 @@ class Bound:
     warnings: tuple[str, ...] = ()
     emulator: str | None = None
     zero: float | None = None
-    _specs: dict[str, str] = field(default_factory=dict, init=False)
+    _specs: list[tuple[str, str]] = field(default_factory=list, init=False)
     _orders: dict[int, Sequence[int]] = field(default_factory=dict, init=False)
     _starts: list[int] = field(default_factory=list, init=False)
     _case: tuple[int, Case] | None = field(default=None, init=False)
@@ -270,13 +270,13 @@ class Bound:
     def at(self, position: int) -> Planned:
         """The planned trial at a position."""
         if not self._specs:
-            self._specs = {model: self._spec(model) for model in self.places}
+            self._specs = [(model, self._spec(model)) for model in self.places]
         turn, model_index = divmod(position, len(self._specs))
         repeat, place = self._round(turn)
         index = self._order(repeat)[place]
         if self._case is None or self._case[0] != index:
             self._case = (index, self.task.case(index))
-        model, spec = list(self._specs.items())[model_index]
+        model, spec = self._specs[model_index]
         return self._planned(self._case[1], model, spec, repeat)
 
     def _round(self, turn: int) -> tuple[int, int]:

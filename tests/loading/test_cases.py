@@ -3,7 +3,7 @@ import json
 import pytest
 
 from assay.errors import UsageError
-from assay.loading.cases import CaseFile, Column, Columns, mapped
+from assay.loading.cases import KEPT, SHORT, CaseFile, Column, Columns, mapped
 
 
 def written(path, rows):
@@ -92,3 +92,19 @@ def test_an_empty_file_has_no_cases(tmp_path):
     path = tmp_path / "c.jsonl"
     path.write_text("")
     assert len(CaseFile(path)) == 0
+
+
+def test_a_case_that_is_asked_for_again_is_the_same_and_only_the_newest_are_kept(tmp_path):
+    path = tmp_path / "many.jsonl"
+    rows = [{"input": f"what of {n}?", "target": "x" * (SHORT if n == 3 else 1)} for n in range(KEPT + 10)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    cases = CaseFile(path)
+    first = cases.case(0)
+    assert cases.case(0) is first
+    assert cases.case(3) is not cases.case(3)
+    assert cases.case(3) == cases.case(3)
+    every = list(cases)
+    assert [case.input for case in every] == [row["input"] for row in rows]
+    assert cases.case(0) is not first
+    assert cases.case(0) == first
+    assert len(cases._made) <= KEPT

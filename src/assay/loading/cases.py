@@ -24,6 +24,10 @@ T = TypeVar("T")
 Prepare = Callable[[dict[str, JSON], str], Case]
 """Makes a case of a row; the text is the row's place, for errors."""
 
+KEPT = 1024
+"""The newest cases stay made, where their lines are short: a run with repeats asks for each again."""
+SHORT = 4096
+
 FIELDS = ("id", "input", "target", "schema", "tools", "tags", "facts")
 
 
@@ -201,6 +205,7 @@ class CaseFile:
         self._offsets = array("Q")
         self._lines = array("I")
         self._occurrences = array("I")
+        self._made: dict[int, Case] = {}
         self._rows: list[dict[str, JSON]] | None = [] if path.suffix.lower() == ".csv" else None
         self._index(offset, limit, keep)
         self._text = self._map() if self._rows is None and self._offsets else None
@@ -242,15 +247,25 @@ class CaseFile:
         return (self.case(index) for index in range(len(self)))
 
     def case(self, index: int) -> Case:
-        """The case at `index`, made anew from its line."""
+        """The case at `index`, made from its line."""
+        made = self._made.get(index)
+        if made is not None:
+            return made
         line = self._lines[index]
-        row = self._row(index, line)
+        row, size = self._row(index, line)
         case = self._prepare(row, f"{self.path}, line {line}")
-        return structs.replace(case, id=case_id(case, self._occurrences[index]), name=case.name or str(line))
+        case = structs.replace(case, id=case_id(case, self._occurrences[index]), name=case.name or str(line))
+        if size <= SHORT:
+            if len(self._made) >= KEPT:
+                del self._made[next(iter(self._made))]
+            self._made[index] = case
+        return case
 
-    def _row(self, index: int, line: int) -> dict[str, JSON]:
+    def _row(self, index: int, line: int) -> tuple[dict[str, JSON], int]:
+        """The row, and the bytes of its line where it is read anew."""
         if self._text is None:
-            return (self._rows or [])[index]
+            return (self._rows or [])[index], 0
         start = self._offsets[index]
         end = self._text.find(b"\n", start)
-        return parse_row(self._text[start : end if end >= 0 else None], f"{self.path}, line {line}")
+        text = self._text[start : end if end >= 0 else None]
+        return parse_row(text, f"{self.path}, line {line}"), len(text)

@@ -86,3 +86,9 @@ def _written(connection: sqlite3.Connection) -> bool:
 def _unsound(connection: sqlite3.Connection) -> str | None:
     found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     return None if found == "ok" else str(found)
+
+
+def refuse_damaged(place: Path) -> None:
+    """Before anything is written: to open a cut log is to make what it lost final."""
+    if place.is_file() and (gone := damage(place)) is not None:
+        raise Damaged(place, gone)

@@ -128,6 +128,12 @@ class Reader:
         with self._reading() as connection:
             yield from (row[0] for row in connection.execute("SELECT key FROM trials WHERE run = ?", (run,)))
 
+    def statuses(self, run: int, after: int, most: int) -> list[tuple[int, str, str]]:
+        """Id, key and status of a run's trials after an id, in the order of their ids."""
+        query = "SELECT id, key, status FROM trials WHERE run = ? AND id > ? ORDER BY id LIMIT ?"
+        with self._reading() as connection:
+            return connection.execute(query, (run, after, most)).fetchall()
+
     def unfinished(self, run: int) -> Iterator[str]:
         """The keys under which a run has calls or effects, but no scored trial."""
         scored = "SELECT 1 FROM trials t WHERE t.key = x.trial AND t.run = x.run AND t.status = 'scored'"

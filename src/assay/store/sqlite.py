@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -17,7 +18,8 @@ from msgspec import structs
 from assay.errors import StopReason, StoreError, UsageError
 from assay.keys import run_uuid
 from assay.ports import Effect, Held, Run, RunState, Where
-from assay.store.damage import Damaged, damage
+from assay.store.ahead import Ahead
+from assay.store.damage import refuse_damaged
 from assay.store.encoding import Bodies, Row, call_row, packed, score_row, settlement_row, trial_rows
 from assay.store.heartbeat import Heartbeats
 from assay.store.patience import Patience
@@ -33,6 +35,8 @@ R = TypeVar("R")
 SESSION_BITS = 40
 ROOM = 500_000
 """Trials that a run of unknown length is made ready for."""
+SCANNED = 20_000
+"""So many recorded trials are read before a run is resumed; if there are more, on the way."""
 
 
 class SqliteStore:
@@ -41,6 +45,8 @@ class SqliteStore:
     Reading methods are synchronous: a point query takes tens of microseconds, a page of trials a
     few milliseconds. Raises StoreError, naming the file, where the record cannot be read or kept.
     """
+
+    scanned = SCANNED
 
     def __init__(self, path: Path, patience: Patience) -> None:
         self._path = path
@@ -54,6 +60,7 @@ class SqliteStore:
         self._numbers: dict[str, int] = {}
         self._held: dict[str, Seen] = {}
         self._earlier: dict[str, Seen] = {}
+        self._ahead: dict[str, Ahead] = {}
         self._calls: dict[tuple[str, str], dict[str, int]] = {}
 
     @classmethod
@@ -67,7 +74,7 @@ class SqliteStore:
         Raises UsageError, with nothing created, where the file is not a store that this version knows.
         """
         place = Path(path)
-        _refuse_damaged(place)
+        refuse_damaged(place)
         prepare(place, migrations(), create=create)
         try:
             return cls(place, Patience(place, patient))
@@ -119,6 +126,9 @@ class SqliteStore:
     def _take_up(self, run: Run, number: int, *, resumed: bool) -> None:
         """Knows from now on what the file holds of the run."""
         self._numbers[run.id] = number
+        if resumed and self._reader.count(number) > self.scanned:
+            self._ahead[run.id] = Ahead(partial(self._reader.statuses, number))
+            return
         self._held[run.id] = Seen(run.planned or ROOM)
         self._earlier[run.id] = Seen(run.planned or ROOM) if resumed else Seen(0)
         if resumed:
@@ -173,6 +183,8 @@ class SqliteStore:
         self._posting().post(run, [("outcomes", [row])])
 
     def has(self, run: str, key: str) -> Status | None:
+        if run in self._ahead and (status := self._ahead[run].take(key)) is not None:
+            return status
         held = self._held.get(run)
         if held is not None and key not in held:
             return None
@@ -181,8 +193,9 @@ class SqliteStore:
 
     def expect(self, run: str, key: str) -> None:
         """Another worker may have recorded something of this trial: it is looked up."""
-        self._held[run].add(key)
-        self._earlier[run].add(key)
+        for known in (self._held, self._earlier):
+            if run in known:
+                known[run].add(key)
 
     def held(self, run: str) -> int:
         number = self._numbers.get(run) or self._reader.number(run)
@@ -318,7 +331,7 @@ class SqliteStore:
         if number is None:
             raise UsageError(f"there is no run {run}", fix="List the runs: assay runs list")
         await (await self._writing()).do(lambda connection: delete(connection, number, run))
-        for known in (self._numbers, self._held, self._earlier):
+        for known in (self._numbers, self._held, self._earlier, self._ahead):
             known.pop(run, None)
 
     async def transact(self, act: Callable[[sqlite3.Connection], R]) -> R:
@@ -383,9 +396,5 @@ class SqliteStore:
         self._calls.pop((run, key), None)
         if run in self._held:
             self._held[run].add(key)
-
-
-def _refuse_damaged(place: Path) -> None:
-    """Before anything is written: to open a cut log is to make what it lost final."""
-    if place.is_file() and (gone := damage(place)) is not None:
-        raise Damaged(place, gone)
+        if run in self._ahead:
+            self._ahead[run].forget(key)
