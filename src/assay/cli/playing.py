@@ -13,10 +13,14 @@ import click
 
 from assay.api import Result, run
 from assay.cli import looks, outcome
+from assay.cli.forecast_lines import beside, forecast_lines, foretold
 from assay.cli.talks import talk_lines, talked
+from assay.loading.bind import bound
+from assay.loading.environment import read_environment
 from assay.plan import Bound, Plan
 from assay.ports import Run, Stop, Watcher, Where
 from assay.reports.compare import compare
+from assay.reports.forecast import Forecast
 from assay.store.sqlite import SqliteStore
 from assay.watchers.log_files import LogFiles
 from assay.watchers.progress import LiveProgress, PlainProgress
@@ -46,10 +50,10 @@ def play(
         listeners.append(progress)
     if log_folder is not None:
         listeners.append(LogFiles(Path(log_folder)))
+    told: list[Forecast] = []
+    announced = None if silent else lambda bound: told.append(announce(bound, store))
     try:
-        result = asyncio.run(
-            _run(plan, store, run_id, listeners, None if silent else lambda bound: announce(bound, store))
-        )
+        result = asyncio.run(_run(plan, store, run_id, listeners, announced))
     finally:
         if isinstance(progress, LiveProgress):
             progress.close()
@@ -61,6 +65,9 @@ def play(
         for line in talk_lines(talked(record, result.run, result.summary)):
             click.echo(line)
         if not quiet:
+            comparison = beside(told[0], result.summary) if told and run_id is None else ""
+            if comparison:
+                click.echo(click.style(comparison, dim=True), err=True)
             next_steps(result)
     return result, outcome.exit_code(result.run, result.summary, plan.max_failed)
 
@@ -101,8 +108,22 @@ def signals(stop: Stop) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def announce(bound: Bound, store: str) -> None:
-    """What will run, before it does."""
+def foresee(plan: Plan, store: str, *, as_json: bool) -> None:
+    """Binds the plan with all its checks and says what it would take; nothing is played or written."""
+
+    async def bind() -> Forecast:
+        async with bound(plan, read_environment()) as ready:
+            return foretold(ready, Path(store)) if as_json else announce(ready, store)
+
+    found = asyncio.run(bind())
+    if as_json:
+        click.echo(looks.json_text(found))
+    else:
+        click.echo("nothing was run: leave out --dry-run to run it", err=True)
+
+
+def announce(bound: Bound, store: str) -> Forecast:
+    """What will run and what it will take, before it does."""
     run, plan = bound.run, bound.plan
     total = f"{run.planned} trials" if run.planned is not None else "a run by duration"
     repeats = f" x {plan.repeats} repeats" if plan.repeats > 1 else ""
@@ -111,8 +132,14 @@ def announce(bound: Bound, store: str) -> None:
     schedule = "closed" if not bound.schedule.open else type(bound.schedule).__name__.lower()
     names = ", ".join(looks.model(name) for name in run.models)
     click.echo(f"{names} · {schedule}, {bound.schedule.slots} slots · store {store}", err=True)
-    for warning in bound.warnings:
+    found = foretold(bound, Path(store))
+    for line in forecast_lines(found):
+        click.echo(line, err=True)
+    over = found.cost_usd is not None and plan.budget is not None and found.cost_usd.likely > plan.budget
+    warned = ("the budget will not last for the whole run",) if over else ()
+    for warning in (*bound.warnings, *warned):
         click.echo(click.style(f"warning: {warning}", fg="yellow"), err=True)
+    return found
 
 
 def comparisons(result: Result) -> list[str]:

@@ -19,6 +19,7 @@ from assay.keys import JSON
 @click.option("--resume", is_flag=False, flag_value="last", metavar="[RUN]", help="Go on with a run.")
 @click.option("--retry-failed", is_flag=True, help="With --resume: play failed trials again.")
 @click.option("--stream", is_flag=True, help="Stream replies, so that TTFT is measured.")
+@click.option("--dry-run", is_flag=True, help="Check everything, say what it would take, run nothing.")
 @click.option("--log-dir", metavar="DIR", help="Write log files there.")
 @store_option
 @json_option
@@ -29,6 +30,7 @@ def command(
     resume: str | None,
     retry_failed: bool,
     stream: bool,
+    dry_run: bool,
     log_dir: str | None,
     store: str,
     as_json: bool,
@@ -44,10 +46,13 @@ def command(
     assay run --resume
     assay run --resume last --retry-failed
     assay run plan.yaml --workers 4
+    assay run plan.yaml --dry-run
     """
-    from assay.cli.playing import play
+    from assay.cli.playing import foresee, play
 
     if resume is not None:
+        if dry_run:
+            raise UsageError("--dry-run is for a new run", fix="leave out --resume")
         again = {"as_json": as_json, "quiet": quiet, "log_folder": log_dir}
         changes: dict[str, JSON] = {"retry_failed": retry_failed}
         if given["workers"] is not None:
@@ -62,6 +67,9 @@ def command(
     plan = plan_of(task, given)
     if stream:
         plan = structs.replace(plan, stream=True)
+    if dry_run:
+        foresee(plan, store, as_json=as_json)
+        return
     _, code = play(plan, store=store, as_json=as_json, quiet=quiet, log_folder=log_dir)
     sys.exit(code)
 

@@ -98,7 +98,10 @@ def model(name: str) -> str:
 def label(name: str) -> str:
     """A model's name without the folders of a file that it names."""
     provider, _, rest = name.partition("/")
-    return f"{provider}/{rest.rpartition('/')[2]}" if provider in {"recorded", "hf"} else name
+    if provider not in {"recorded", "hf"}:
+        return name
+    path, mark, adapter = rest.partition("?adapter=")
+    return f"{provider}/{path.rpartition('/')[2]}{mark}{adapter.rpartition('/')[2]}"
 
 
 def p_value(p: float | None) -> str:

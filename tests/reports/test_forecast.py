@@ -1,0 +1,118 @@
+"""What a run will take: from earlier runs, from prompts' lengths, and what cannot be told."""
+
+import math
+from decimal import Decimal
+from random import Random
+
+import pytest
+from msgspec import structs
+
+from assay.api import open_store
+from assay.loading.bind import bound
+from assay.loading.environment import Environment
+from assay.message import Sampling
+from assay.plan import ModelChoice, PriceChoice, Window
+from assay.ports import Stop
+from assay.reports.forecast import Past, Span, _total, forecast, past_of
+from assay.schedule import Closed, Constant
+
+PRICE = PriceChoice(input=Decimal(1), output=Decimal(2))
+
+
+async def forecast_of(bench, plan, past=None):
+    async with bound(plan, Environment({}), checked=False) as ready:
+        return forecast(ready, past or [None] * len(ready.places))
+
+
+def priced(bench, **fields):
+    plan = bench.plan(**fields)
+    choice = ModelChoice("openai-compatible/x", base_url="http://127.0.0.1:9/v1", price=PRICE)
+    return structs.replace(plan, models=(choice,))
+
+
+async def test_a_total_lies_in_its_range_nineteen_times_in_twenty():
+    draw, inside, rounds = Random(3), 0, 2000
+    for _ in range(rounds):
+        seen = [draw.lognormvariate(0, 0.5) for _ in range(60)]
+        to_come = math.fsum(draw.lognormvariate(0, 0.5) for _ in range(200))
+        span = _total(seen, 200)
+        inside += span.low <= to_come <= span.high
+    assert 0.93 < inside / rounds < 0.97
+
+
+def test_one_earlier_trial_tells_little():
+    assert _total([2.0], 10) == Span(0.0, 20.0, pytest.approx(20 * 2.96))
+
+
+async def test_without_an_earlier_run_the_prompts_lengths_bound_the_cost(bench):
+    found = await forecast_of(bench, priced(bench, sampling=Sampling(max_tokens=50)))
+    (model,) = found.models
+    sent = sum(len(f"What is {n} + 1?") for n in range(20))
+    assert model.cost_usd is not None
+    assert model.cost_usd.high == pytest.approx((sent / 2.5 + 20 * 50 * 2) / 1e6, rel=0.1)
+    assert model.cost_usd.low < model.cost_usd.likely < model.cost_usd.high
+    assert (found.calls, found.seconds) == (Span(20, 20, 20), None)
+    unbounded = await forecast_of(bench, priced(bench))
+    assert unbounded.cost_usd is not None
+    assert unbounded.cost_usd.high is None
+
+
+async def test_a_model_without_a_price_has_no_cost(bench):
+    plan = priced(bench)
+    unpriced = ModelChoice("openai-compatible/x", base_url="http://127.0.0.1:9/v1")
+    found = await forecast_of(bench, structs.replace(plan, models=(unpriced,)))
+    assert found.cost_usd is None
+
+
+async def test_an_earlier_run_tells_calls_cost_time_and_rate(bench):
+    first = await bench.run(bench.plan("emulated/skill-0.8", repeats=2))
+    store = open_store(bench.store, Stop())
+    async with bound(bench.plan("emulated/skill-0.8", limit=10), Environment({})) as ready:
+        past = past_of(store, ready.run, "emulated/skill-0.8")
+        assert past is not None
+        assert (past.run, len(past.seconds)) == (first.run.id, 40)
+        assert past_of(store, ready.run, "emulated/skill-0.9") is None
+        found = forecast(ready, [past])
+    await store.close()
+    assert found.calls == Span(10, 10, 10)
+    assert found.cost_usd is not None
+    assert found.cost_usd.likely == pytest.approx(float(first.summary.cost_usd) / 4, rel=0.2)
+    assert found.models[0].basis == f"40 trials of {first.run.id}"
+    assert found.seconds is not None
+    assert 0 < found.seconds.low <= found.seconds.likely <= found.seconds.high
+
+
+async def test_a_replayed_trial_tells_nothing_of_time(bench):
+    await bench.run(bench.plan("emulated/skill-0.8"))
+    again = await bench.run(bench.plan("emulated/skill-0.8", cache="read"))
+    store = open_store(bench.store, Stop())
+    async with bound(bench.plan("emulated/skill-0.8"), Environment({})) as ready:
+        past = past_of(store, ready.run, "emulated/skill-0.8")
+    await store.close()
+    assert past is not None
+    assert past.run != again.run.id
+
+
+def past_with(seconds: float, rate: float = 0.5) -> Past:
+    return Past("run_x", (1.0,) * 50, (0.001,) * 50, (seconds,) * 50, rate)
+
+
+async def test_slots_and_arrivals_set_the_time(bench):
+    closed = await forecast_of(bench, bench.plan(schedule=Closed(4)), [past_with(2.0)])
+    assert closed.seconds == Span(10.0, 10.0, 10.0)
+    opened = await forecast_of(bench, bench.plan(schedule=Constant(5.0)), [past_with(2.0)])
+    assert opened.seconds == Span(4.0, 6.0, None)
+    windowed = await forecast_of(bench, bench.plan(window=Window(30.0, 5.0)), [past_with(2.0)])
+    assert (windowed.seconds, windowed.calls, windowed.planned) == (Span(35.0, 35.0, None), None, None)
+
+
+async def test_the_smallest_difference_shrinks_with_the_cases_and_away_from_one_half(bench):
+    twenty = await forecast_of(bench, bench.plan())
+    ten = await forecast_of(bench, bench.plan(limit=10))
+    assert twenty.detectable == pytest.approx(2.8016 * math.sqrt(0.25 / 20), rel=1e-3)
+    assert ten.detectable == pytest.approx(twenty.detectable * math.sqrt(2))
+    sure = await forecast_of(bench, bench.plan(), [past_with(1.0, rate=0.95)])
+    assert sure.detectable < twenty.detectable
+    two = bench.plan("emulated/skill-0.8", "emulated/skill-0.9")
+    both = await forecast_of(bench, two)
+    assert both.detectable == pytest.approx(2.8016 * math.sqrt(0.5 / 20), rel=1e-3)
