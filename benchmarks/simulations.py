@@ -1,4 +1,4 @@
-"""Simulations N1 to N4, N6 to N10: do tests, intervals, gates and judges keep what they promise?
+"""Simulations N1 to N4, N6 to N10, N18 to N20: what tests, gates, judges and keys promise.
 
 Each figure is the share of seeded, offline repetitions in which something happened. With FULL repetitions
 or more it must lie within the promise itself; with fewer within its band: the promise widened by the
@@ -29,6 +29,7 @@ from assay.stats.paired import cases_needed, difference, holm, sd_of_differences
 from assay.stats.prediction_powered import prediction_powered_mean
 from assay.trial import Score, Status, Trial
 from judge_simulations import Share, n8, n10
+from run_simulations import n18, n19, n20
 
 NOISE = 0.001 / 40
 """About 40 shares are looked at."""
@@ -215,6 +216,9 @@ SIMULATIONS: dict[str, Callable[[int, random.Random], Iterator[Share]]] = {
     "N8": n8,
     "N9": n9,
     "N10": n10,
+    "N18": n18,
+    "N19": n19,
+    "N20": n20,
 }
 
 

@@ -30,7 +30,7 @@ from assay.loading.models import ModelShelf, check
 from assay.loading.plans import check_plan, plan_json
 from assay.loading.prompts import PromptSet, with_evaluator
 from assay.loading.scenarios import ScenarioFile
-from assay.loading.scorers import build_scorers
+from assay.loading.scorers import build_scorers, spelled_out
 from assay.loading.tasks import LoadedTask, TaskFolder, find_task, fingerprint, slice_filter
 from assay.message import Request, Sampling
 from assay.models.huggingface import HuggingFaceModel
@@ -62,7 +62,8 @@ def load_task(
     folder = find_task(plan.task)
     prompts = prompts_of(folder, plan, environment)
     own = with_evaluator(folder.form.scorers, prompts)
-    scorers = build_scorers(own if plan.scorers is None else plan.scorers, folder)
+    named = own if plan.scorers is None else plan.scorers
+    scorers = build_scorers(named, folder)
     if folder.exchange()[0] == "single" and any(isinstance(each, Perplexity) for each in scorers):
         plan = structs.replace(plan, exchange={"likelihood": True, **plan.exchange})
     exchange, world = build_exchange(folder, plan, environment, fetch or guarded_fetch(environment), prompts)
@@ -81,7 +82,7 @@ def load_task(
         name=form.name,
         version=form.version,
         split=plan.split,
-        fingerprint=fingerprint(folder, path, cases, exchange),
+        fingerprint=fingerprint(folder, path, cases, exchange, to_builtins(spelled_out(named, folder))),
         cases=cases,
         exchange=exchange,
         scorers=scorers,

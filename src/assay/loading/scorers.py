@@ -21,12 +21,19 @@ def build_scorers(given: Iterable[JSON], folder: TaskFolder) -> tuple[Scorer, ..
     A setting in FILES may name a file beside the task.
     """
     scorers = []
-    for each in given:
-        name, settings = named(each, "scorer")
-        settings = {key: _content(key, value, folder) for key, value in settings.items()}
+    for name, settings in spelled_out(given, folder):
         own = name.startswith(PREFIX)
         scorers.append(made(name, "scorer", settings) if own else make_scorer(name, settings))
     return tuple(scorers)
+
+
+def spelled_out(given: Iterable[JSON], folder: TaskFolder) -> list[tuple[str, dict[str, JSON]]]:
+    """The scorers by name with their settings, those that name a file with what it says."""
+    every = (named(each, "scorer") for each in given)
+    return [
+        (name, {key: _content(key, value, folder) for key, value in settings.items()})
+        for name, settings in every
+    ]
 
 
 def _content(key: str, value: JSON, folder: TaskFolder) -> JSON:

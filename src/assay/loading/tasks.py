@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from msgspec import Struct, to_builtins
+from msgspec import Struct
 
 from assay.case import Case
 from assay.errors import UsageError
@@ -186,12 +186,12 @@ def slice_filter(wanted: dict[str, str]) -> Callable[[Case], bool]:
     return lambda case: all(case.tags.get(tag) == value for tag, value in wanted.items())
 
 
-def fingerprint(folder: TaskFolder, path: Path, cases: Cases, exchange: Exchange) -> str:
-    """The hash of a task's cases, prompts and scorers."""
+def fingerprint(folder: TaskFolder, path: Path, cases: Cases, exchange: Exchange, scorers: JSON) -> str:
+    """The hash of a task's cases, prompts and scorers (as they are, with what their files say)."""
     if isinstance(cases, ListedCases):
         content = cases.digest
     else:
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
     form = folder.form
-    return digest([form.name, form.version, content, exchange.spec, to_builtins(form.scorers)], 16)
+    return digest([form.name, form.version, content, exchange.spec, scorers], 16)

@@ -31,14 +31,25 @@ class Figure(Struct, frozen=True):
 
 
 class CaseSum(Struct):
-    """What the trials of one case add up to."""
+    """What the trials of one case add up to, the same whatever their order.
 
-    total: float = 0.0
+    `high + low` is the sum, `low` what rounding took from `high` (Neumaier, 1974).
+    """
+
+    high: float = 0.0
     count: int = 0
+    low: float = 0.0
 
     def add(self, value: float) -> None:
-        self.total += value
+        held = self.high
+        high = held + value
+        self.low += (held - high) + value if abs(held) >= abs(value) else (value - high) + held
+        self.high = high
         self.count += 1
+
+    @property
+    def total(self) -> float:
+        return self.high + self.low
 
 
 def figure(name: str, cases: Collection[CaseSum], *, unit: bool, binary: bool) -> Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import Literal
@@ -314,7 +315,7 @@ def _bounds(tally: ModelTally, headline: Figure, unfinished: int) -> Bounds:
     if headline.value is None or not tally.headline.unit:
         return Bounds(None, None)
     cases = tally.headline.cases
-    lucky = sum((case.total + tally.lost.get(key, 0)) / case.count for key, case in cases.items())
+    lucky = math.fsum((case.total + tally.lost.get(key, 0)) / case.count for key, case in cases.items())
     known = headline.trials / (headline.trials + unfinished)
     return Bounds(headline.value * known, lucky / len(cases) * known + (1 - known))
 
