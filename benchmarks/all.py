@@ -16,6 +16,7 @@ NAMES = (
     "w3",
     "w4",
     "w5",
+    "conversations",
     "w6",
     "w7",
     "known_truth",

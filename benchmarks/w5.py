@@ -32,6 +32,7 @@ exchange:
   conversation:
     language: en
     prompts: {agent: "You sell groceries by telephone.", client: "You buy groceries. {{BRIEF}}"}
+    guard: false  # the server's lines are no customer's
     limits: {max_turns: %d, timeout_s: 600}
 scorers: [contains]
 """

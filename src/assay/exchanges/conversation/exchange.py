@@ -169,7 +169,8 @@ class Conversation:
 
     def _watch(self, facts: Mapping[str, JSON], language: str) -> Watch:
         brief = structs.replace(brief_of(facts, language), language=language)
-        return Watch(brief, facts, self._agent.text, self._client.text if self._client is not None else "")
+        client = self._client.text if self._client is not None else ""
+        return Watch(brief, facts, self._agent.text, client, whole=self._settings.guard)
 
     def _opened(self, facts: Mapping[str, JSON], start: Mapping[str, JSON], seed: int) -> Overlay | None:
         """The trial's own view of the world, with the faults that strike its tools."""

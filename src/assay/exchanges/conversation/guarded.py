@@ -19,6 +19,7 @@ from assay.exchanges.conversation.guard import (
     faults_in,
     severity_of,
 )
+from assay.exchanges.conversation.guard.leaks import nothing_said
 from assay.exchanges.conversation.loops import Spoken
 from assay.keys import JSON
 from assay.trial import Event, EventKind, Transcript
@@ -35,8 +36,15 @@ class Watch(Struct, frozen=True):
     variables: Mapping[str, JSON]
     agent_prompt: str
     client_prompt: str
+    whole: bool = True
+    """False looks for nothing but a missing line."""
 
     def faults(self, lines: Sequence[Spoken], said: Said) -> tuple[Fault, ...]:
+        if said.malformed:
+            return ()
+        if not self.whole:
+            silent = nothing_said(Candidate(said.text, said.reason))
+            return () if silent is None else (Fault("empty", silent),)
         situation = Situation(self.brief, lines, self.variables, self.agent_prompt, self.client_prompt)
         return faults_in(situation, Candidate(said.text, said.reason))
 

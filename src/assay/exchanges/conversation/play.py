@@ -144,7 +144,7 @@ class Play:
         while True:
             said = await self.client.answer(self.lines, flaws)
             self._check_clock(said=("client", said.text, said.call))
-            faults = self.watch.faults(self.lines, said) if self.client.errs and not said.malformed else ()
+            faults = self.watch.faults(self.lines, said) if self.client.errs else ()
             flaw = flaw_of(said, faults, flaws)
             if flaw is None:
                 break

@@ -123,6 +123,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     `script` holds the lines of a scripted client, `replay` says what a replaying one repeats;
     `greeting` is a fixed first line of the agent; `closing_turn` False ends at once where a client
     hangs up while it confirms (strict mode). `timeout_clock` wall lets waits for limits count too.
+    `guard` False delivers a client model's lines as they come, but for malformed and empty ones.
     `invalid` says what becomes of a conversation that the client spoilt: kept, ended as
     `client_fault` (drop), or played again up to RERUNS times (rerun).
     `faults` strike the tools of a case that names none of its own.
@@ -138,6 +139,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits = Limits()
     timeout_clock: Literal["working", "wall"] = "working"
     closing_turn: bool = True
+    guard: bool = True
     invalid: Literal["keep", "drop", "rerun"] = "keep"
     webhook: WebhookSettings | None = None
     faults: Faults = Faults()

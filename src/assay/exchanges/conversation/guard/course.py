@@ -50,26 +50,29 @@ def _may_give_up(situation: Situation) -> bool:
         or phrases.is_farewell.search(line)
         for line in situation.heard
     )
-    return refused or after > 2 + 2 * situation.brief.patience
+    return refused or after >= 2 + 2 * situation.brief.patience
 
 
 def restart(situation: Situation, candidate: Candidate) -> str | None:
     """The request from the beginning, in a call that has begun."""
-    if not situation.own or not any(_requests(situation, line) for line in situation.own):
+    first = next((line for line in situation.own if _requests(situation, line)), None)
+    text, asked = plain(candidate.text), plain(situation.asked)
+    if first is None or one("again").search(text) or one("asked_again").search(asked):
         return None
-    text = plain(candidate.text)
-    asked = plain(situation.asked)
-    if one("again").search(text) or one("asked_again").search(asked) or _new_speaker(situation):
-        return None
-    greets = one("greets").search(text) is not None
-    if greets and _requests(situation, candidate.text):
-        return "greets and asks again"
-    first = next(line for line in situation.own if _requests(situation, line))
-    if len(words(first)) < 4 or situation.words.asks_more.search(asked):
-        return None
-    alike = _alike(candidate.text, first)
-    if alike >= ALIKE and one("opens").search(text):
+    return None if _new_speaker(situation) else _begins_anew(situation, candidate.text, first)
+
+
+def _begins_anew(situation: Situation, said: str, first: str) -> str | None:
+    text, whole = plain(said), len(words(first)) >= 4
+    if whole and normalised(said) == normalised(first):
         return "the first request again"
+    if one("greets").search(text) is not None and _requests(situation, said):
+        return "greets and asks again"
+    if one("afresh").search(text) and not one("affirming").search(text):
+        return "a new order"
+    asks = situation.words.asks_more.search(situation.asked) is not None
+    if whole and not asks and _alike(said, first) >= ALIKE and one("opens").search(text):
+        return "much of the first request again"
     return None
 
 

@@ -13,7 +13,7 @@ from assay.exchanges.conversation.guard.situation import Candidate, Situation
 from assay.exchanges.conversation.guard.text import overlap, plain, stems, words
 from assay.exchanges.conversation.guard.topics import asks, asks_for, content_of, label_of, topics_in
 
-TOLD = 0.7
+TOLD = 0.6
 """The share of an item's words that tells it."""
 _NEIGHBOURS = {
     "address": {"city", "time"},
@@ -92,7 +92,7 @@ def tells(line: str, item: str) -> bool:
     if not mine:
         return bool(wanted)
     share = overlap(" ".join(mine), line)
-    return share >= (0.34 if wanted else TOLD)
+    return share >= (0.3 if wanted else TOLD)
 
 
 def _slots(situation: Situation, candidate: Candidate) -> str | None:

@@ -29,8 +29,9 @@ class Fact(Struct, frozen=True):
     amount: float = 0.0
     sure: bool = True
     counted: bool = False
+    after: str = ""
     """`sure` is False for a small spoken number that nothing around it makes a quantity; `counted` is
-    True for a number with a unit, or that is asked for.
+    True for a number with a unit, or that is asked for. `after` is what follows a quantity.
     """
 
 
@@ -72,7 +73,7 @@ class _Reading:
             elif before is not None:
                 self._date(_month(before[1]), int(number.value), (before.start(), number.end))
             else:
-                day = _DAY_AFTER.match(self.text, number.end)
+                day = _DAY_AFTER.match(self.text, number.end) or _DAY.match(self.text, number.end)
                 if day is not None:
                     self._date(0, int(number.value), (number.start, day.end()))
 
@@ -113,15 +114,19 @@ class _Reading:
             name = (found["ru"] or found["en"] or found["of"] or "").strip()
             if name and stem(name.split()[0]) not in _NO_STREET:
                 self.facts.append(Fact("address", name))
-                house = _HOUSE.match(self.text, found.end())
-                if house is not None:
-                    self.facts.append(Fact("address", "", float(house[1])))
-                    self._take(*house.span(1))
+                self._house(found.end())
         for number in numbers(self.text):
             before = self.text[max(0, number.start - NEAR) : number.start]
             if one("fact.place_before").search(before) or one("fact.place_after").match(
                 self.text, number.end
             ):
+                self.facts.append(Fact("address", "", number.value))
+                self._take(number.start, number.end)
+
+    def _house(self, end: int) -> None:
+        """The number that follows a street."""
+        for number in numbers(self.text):
+            if number.start >= end and _HOUSE.fullmatch(self.text[end : number.start]):
                 self.facts.append(Fact("address", "", number.value))
                 self._take(number.start, number.end)
 
@@ -139,6 +144,7 @@ class _Reading:
                         number.value,
                         sure=_sure(number, before, after),
                         counted=_is_counted(before, after),
+                        after=after,
                     )
                 )
 
@@ -234,5 +240,6 @@ _DAY_AFTER = re.compile(r"(?:-?го|-?е|-?ого|-?ое)?\s+числ[оау]\b"
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _DIALLED = re.compile(r"[\s\-–—().,+…]*(?:(?:плюс|plus|and|и)[\s]+)?")
 _ONE_OF = re.compile(r"\b(?:ни|только|еще|the|another|this|that|no|which|any|some)\s+\Z")
-_HOUSE = re.compile(r",?\s*(?:дом\s+|д\.\s*)?(\d{1,4})(?![\d.,]\d)")
+_HOUSE = re.compile(r"[,\s]*(?:дом|д\.)?\s*")
+_DAY = re.compile(r"(?:st|nd|rd|th|-?го|-?е)\b")
 _NO_STREET = frozenset({"the", "this", "your", "our", "my", "any", "which", "what", "street"})

@@ -28,6 +28,7 @@ class _Known(Struct, frozen=True):
     money: frozenset[float]
     amounts: frozenset[float]
     numbers: frozenset[float]
+    totals: frozenset[float]
 
 
 def ungrounded_fact(situation: Situation, candidate: Candidate) -> str | None:
@@ -36,13 +37,24 @@ def ungrounded_fact(situation: Situation, candidate: Candidate) -> str | None:
     if not found:
         return None
     known = _known(situation)
-    answers = situation.words.asks_quantity.search(situation.asked) is not None
     for fact in found:
-        if fact.kind == "quantity" and not (answers or fact.counted) and fact.amount in known.numbers:
-            continue
-        if (fact.sure or (answers and fact.amount > 1)) and not _is_known(fact, known):
-            return f"{fact.kind} {fact.value or fact.amount:}"
+        if (fact.kind != "quantity" or _is_meant(fact, situation, known)) and not _is_known(fact, known):
+            return f"{fact.kind} {fact.value or fact.amount}"
     return None
+
+
+def _is_meant(fact: Fact, situation: Situation, known: _Known) -> bool:
+    """Whether a number is a quantity of goods: it has a unit, is asked for, or counts what is wanted."""
+    goods = {stem(word) for item in situation.brief.goal for word in words(item.name)}
+    named = fact.amount > 1 and (
+        bool(goods & {stem(word) for word in words(fact.after)[:3]}) or _THEM.match(fact.after) is not None
+    )
+    asked = fact.amount > 1 and situation.words.asks_quantity.search(situation.asked) is not None
+    if not named and fact.amount in known.totals:
+        return False
+    if not (named or asked or fact.counted) and fact.amount in known.numbers:
+        return False
+    return fact.sure or named or asked
 
 
 def unknown_revealed(situation: Situation, candidate: Candidate) -> str | None:
@@ -85,7 +97,8 @@ def _gives_value(situation: Situation, candidate: Candidate, text: str) -> bool:
     for fact in facts_of(candidate.text):
         if fact.kind == "quantity" and not (question or _about(topic, text, candidate.text)):
             continue
-        if (fact.sure or question) and not _is_known(fact, known):
+        told = fact.sure or (question and fact.amount != 1)
+        if told and not _is_known(fact, known):
             return True
     return not knows_not(candidate.text) and _names_new(situation, candidate.text, topic, question=question)
 
@@ -112,9 +125,10 @@ def _names_new(situation: Situation, text: str, topic: frozenset[str], *, questi
         for word in words(text)
         if stem(word) not in told and word not in word_set("words.small") and len(word) > 2
     ]
-    return question and bool(new) and len(words(text)) <= 5 and not one("refuses").search(plain(text))
+    return question and bool(new) and len(words(text)) <= 3 and not one("refuses").search(plain(text))
 
 
+_THEM = re.compile(r"\s*(?:of (?:them|those|these)|штук\w*|таких)\b")
 _NAMED = re.compile(
     r"(?:(?<=[^\W\d_][,:—–-]\s)|(?<=[^\W\d_]\s))([A-ZА-ЯЁ][^\W\d_]{2,})|[«\"“]([^»\"”]{2,40})[»\"”]"
 )
@@ -136,8 +150,8 @@ def _is_known(fact: Fact, known: _Known) -> bool:
                 for word in words(fact.value)
                 if word not in word_set("words.small")
             )
-        return fact.amount in known.house or fact.amount in known.amounts
-    pool = known.money | known.amounts if fact.kind == "money" else known.amounts
+        return fact.amount in known.house
+    pool = known.money | known.amounts
     return any(amount in pool for amount in (fact.amount, fact.amount * 1000, fact.amount / 1000))
 
 
@@ -164,7 +178,6 @@ def _known(situation: Situation) -> _Known:
     found = [fact for text in sources for fact in facts_of(text)]
     wanted = [float(item.qty) for item in brief.goal] + [float(c.qty_first) for c in brief.sheet.changes]
     amounts = {fact.amount for fact in found if fact.kind == "quantity"} | set(wanted)
-    amounts |= {sum(wanted[: len(brief.goal)]), float(len(brief.goal))}
     money = {fact.amount for fact in found if fact.kind == "money"}
     money |= {a + b for a, b in itertools.combinations(sorted(money)[:20], 2)} | {sum(money)}
     money |= {price * qty for price in money for qty in wanted}
@@ -175,10 +188,14 @@ def _known(situation: Situation) -> _Known:
         digits=frozenset(each for each in digits if len(each) >= 2 and any(map(str.isdecimal, each))),
         dates=frozenset({fact.value for fact in found if fact.kind == "date"} | _dates(situation, sources)),
         places=frozenset(stem(word) for text in sources for word in words(text)),
-        house=frozenset(fact.amount for fact in found if fact.kind == "address"),
+        house=frozenset(
+            {fact.amount for fact in found if fact.kind == "address"}
+            | {number.value for text in situation.heard for number in numbers(text)}
+        ),
         money=frozenset(money),
         amounts=frozenset(amounts),
         numbers=frozenset(number.value for text in sources for number in numbers(text)),
+        totals=frozenset({sum(wanted[: len(brief.goal)]), float(len(brief.goal))}),
     )
 
 

@@ -23,7 +23,8 @@ def _sections() -> dict[str, tuple[str, ...]]:
         if head is not None:
             lines = sections.setdefault(head[1], [])
         elif defined is not None:
-            definitions[defined[1]] = defined[2]
+            value = _NAMED.sub(lambda name: f"(?:{definitions[name[1]]})", defined[2])
+            definitions[defined[1]] = value
         else:
             lines.append(_NAMED.sub(lambda name: f"(?:{definitions[name[1]]})", line))
     return {name: tuple(lines) for name, lines in sections.items()}

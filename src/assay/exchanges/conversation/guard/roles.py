@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from assay.agenda.phrases import mentions_name
 from assay.exchanges.conversation.guard.numbers import numbers
 from assay.exchanges.conversation.guard.patterns import each, one
 from assay.exchanges.conversation.guard.situation import Candidate, Situation
@@ -25,6 +26,10 @@ def role_flip(situation: Situation, candidate: Candidate) -> str | None:
     signs = [found[0] for pattern in weak if (found := pattern.search(text)) is not None]
     if _reads_prices(text):
         signs += ["several prices", "several prices"]
+    if _tells_stock(situation, text):
+        signs += ["what is in stock"] * 2
+    if _quotes_price(situation, text):
+        signs += ["a price that the shop has not told"] * 2
     if _echoes(situation, candidate.text):
         signs.append("the agent's own words")
     if len(signs) >= 2:
@@ -36,10 +41,33 @@ def _reads_prices(text: str) -> bool:
     """Two or more sums of money, each with a name before it, in statements."""
     if "?" in text:
         return False
+    each_at = len(_EACH_AT.findall(text))
+    if each_at >= 2 and _PRICED.search(text):
+        return True
     priced = [
         n for n in numbers(text) if _PRICE.match(text, n.end) or text[: n.start].endswith(("$", "€", "£"))
     ]
     return len(priced) >= 2 and all(re.search(r"[^\W\d]{3,}[^.!?]{0,12}\Z", text[: n.start]) for n in priced)
+
+
+def _tells_stock(situation: Situation, text: str) -> bool:
+    """That what the caller wants is there, or is not: a statement, and no echo of the agent's."""
+    if "?" in text or one("own_stock").search(text) or not one("stock").search(text):
+        return False
+    told = any(one("stock").search(plain(line)) for line in situation.heard)
+    return not told and any(mentions_name(text, item.name) for item in situation.brief.goal)
+
+
+def _quotes_price(situation: Situation, text: str) -> bool:
+    """A sum that no agent's line has told, stated of goods: not the caller's own money or memory."""
+    if "?" in text or one("own_money").search(text):
+        return False
+    told = {number.value for line in (*situation.heard, *situation.told) for number in numbers(line)}
+    priced = [
+        n for n in numbers(text) if _PRICE.match(text, n.end) or text[: n.start].endswith(("$", "€", "£"))
+    ]
+    goods = one("priced").search(text) is not None
+    return goods and any(number.value not in told for number in priced)
 
 
 def _echoes(situation: Situation, text: str) -> bool:
@@ -60,4 +88,6 @@ def _from_agent_prompt(situation: Situation, text: str) -> str | None:
     return " ".join(min(agents))
 
 
+_EACH_AT = re.compile(r"\b(?:по|за|at|for)\s+[$€£]?\d+")
+_PRICED = re.compile(r"руб|₽|\$|€|£|dollar|euro|pound")
 _PRICE = re.compile(r"\s*(?:руб|р\.|₽|рубл|коп|\$|€|£|dollar|rouble|ruble|euro|pounds?\b|usd|rub)")

@@ -7,7 +7,7 @@ import re
 from assay.exchanges.conversation.guard.patterns import one, topics, word_set
 from assay.exchanges.conversation.guard.text import plain, stems, words
 
-_LABEL = re.compile(r"\s*([^:—–]{2,40})[:—–]")
+_LABEL = re.compile(r"\s*([^:—–\d]{2,40})[:—–]\s")
 
 
 def topics_in(text: str) -> set[str]:
