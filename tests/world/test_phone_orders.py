@@ -8,9 +8,11 @@ import pytest
 from assay.keys import JSON
 from assay.loading.tasks import BUILT_IN
 from assay.loading.worlds import read_world
+from assay.tasks.phone_orders import generate
 from assay.world.tools import error_code
 
 FOLDER = BUILT_IN / "phone_orders"
+ORDERS = [json.loads(line) for line in (FOLDER / "data" / "orders.jsonl").read_text().splitlines()]
 IVAN, MARIA = "+79001112233", "+79002223344"
 
 
@@ -38,9 +40,11 @@ def code(value) -> str | None:
     return error_code(value)
 
 
-def test_the_shop_has_its_thirteen_tools_and_sixty_products(world):
+def test_the_shop_is_of_real_size(world):
     assert len(world.tools) == 13
-    assert len(world.tables["products"].rows) >= 60
+    sizes = {name: len(table.rows) for name, table in world.tables.items()}
+    assert sizes == {"products": 351, "customers": 72, "orders": len(ORDERS), "slots": 168, "sessions": 0}
+    assert len(ORDERS) > 200
     assert all(set(tool.descriptions) == {"ru", "en"} for tool in world.tools.values())
 
 
@@ -161,7 +165,7 @@ def test_the_world_fills_what_a_scenario_leaves_out_and_keeps_what_it_says(world
 def test_a_reorder_is_called_in_by_a_customer_whose_history_fits(world):
     facts = world.facts({"ORDER_GOAL": [{"name": "филе", "qty": 2, "from_history": True}]})
     assert facts["CUSTOMER_PHONE"] == IVAN
-    assert facts["PURCHASE_HISTORY"] == "Ранее заказывал: Филе куриное (3 р.)"
+    assert facts["PURCHASE_HISTORY"] == "Прежние покупки: Филе куриное (3 раза)"
 
 
 def wanted(world, phone, **item) -> JSON:
@@ -192,3 +196,59 @@ def test_the_scenarios_cover_what_they_should():
     assert {row["variables"]["AMB_LEVEL"] for row in rows} == {0, 1, 2, 3}
     tags = {tag for row in rows for tag in row["tags"]}
     assert {"reorder", "out_of_stock", "slot", "change"} <= tags
+
+
+def test_the_generator_reproduces_the_files_byte_for_byte(tmp_path):
+    generate.generate(tmp_path)
+    made = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert made == {path.name: path.read_bytes() for path in (FOLDER / "data").iterdir()}
+
+
+def test_every_product_can_be_ordered_by_its_least_and_its_steps(world):
+    for sku, row in world.tables["products"].rows.items():
+        if row["stock"]:
+            shop = Shop(world)
+            shop("add_to_cart", sku=sku, qty=row["min_qty"])
+            assert shop("add_to_cart", sku=sku, qty=row["step"])["total_minor"] > 0, sku
+
+
+def test_past_orders_are_of_the_shops_own_products_customers_and_prices(world):
+    products, customers = world.tables["products"].rows, world.tables["customers"].rows
+    for order in ORDERS:
+        assert order["customer"] in customers
+        assert order["date"] < "2025-06-08"
+        total = sum(round(products[item["sku"]]["price_minor"] * item["qty"]) for item in order["items"])
+        assert order["total_minor"] == total, order["order_id"]
+    assert {row["status"] for row in ORDERS} == {"delivered", "cancelled"}
+
+
+def test_some_of_everything_is_missing(world):
+    stocks = [row["stock"] for row in world.tables["products"].rows.values()]
+    assert 10 <= stocks.count(0) <= 35
+    capacities = {row["capacity"] for row in world.tables["slots"].rows.values()}
+    assert capacities == {0, 1, 8}
+    assert len({row["location"] for row in world.tables["slots"].rows.values()}) == 8
+
+
+def test_the_nearest_slots_are_shown_and_a_day_on_request(shop):
+    assert len(shop("list_delivery_slots", location="Самара")["slots"]) == 9
+    (day,) = {
+        slot["date"] for slot in shop("list_delivery_slots", location="Самара", date="2025-06-10")["slots"]
+    }
+    assert day == "2025-06-10"
+    assert "Казань" in shop("list_delivery_slots", location="Париж")["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(1, "1 раз"), (2, "2 раза"), (5, "5 раз"), (12, "12 раз"), (22, "22 раза")]
+)
+def test_how_often_is_said_in_good_russian(world, count, said):
+    order = {
+        "customer": IVAN,
+        "date": "2025-01-01",
+        "status": "delivered",
+        "items": [{"sku": "SOL-1", "qty": 1}],
+    }
+    start = {"orders": {f"X-{n}": order for n in range(count)}}
+    completes = world.completes(world.open({}, start), {"CUSTOMER_PHONE": IVAN})
+    assert f"Соль поваренная ({said})" in completes["PURCHASE_HISTORY"]

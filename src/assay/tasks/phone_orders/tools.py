@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from functools import lru_cache
 
 from assay.agenda import GoalItem, goal_of
 from assay.keys import JSON, unit
@@ -21,6 +22,8 @@ CALL = "call"
 """The key of this call's own record in `sessions`: one call, one trial."""
 MAX_FOUND = 5
 """Products that a search shows."""
+MAX_SLOTS = 9
+"""Delivery slots that are shown where no day is named: the nearest."""
 
 
 def get_customer(world: Overlay, phone: str) -> JSON:
@@ -99,9 +102,12 @@ def list_delivery_slots(world: Overlay, location: str, date: str | None = None) 
         if slot["capacity"] > 0 and not _cut_off(world, slot)
     ]
     if not slots and not world.find("slots", "location", location.strip()):
-        return refused("NOT_FOUND", f"no delivery to {location}")
+        cities = dict.fromkeys(str(slot["location"]) for slot in world.rows("slots"))
+        return refused("NOT_FOUND", f"no delivery to {location}; there is to {', '.join(cities)}")
     shown = [_slot(world, slot) for slot in slots]
-    return {"slots": [slot for slot in shown if date in (None, slot["date"])]}
+    if date is None:
+        return {"slots": shown[:MAX_SLOTS]}
+    return {"slots": [slot for slot in shown if slot["date"] == date]}
 
 
 def reserve_slot(world: Overlay, slot_id: str) -> JSON:
@@ -204,15 +210,15 @@ def completes(world: Overlay, variables: Mapping[str, JSON]) -> dict[str, JSON]:
         for order in world.find("orders", "customer", phone)
         for item in order["items"]
     )
-    history = ", ".join(f"{name} ({count} р.)" for name, count in bought.most_common())
+    history = ", ".join(f"{name} ({_times(count)})" for name, count in bought.most_common())
     return {
         "CUSTOMER_PHONE": phone,
         "CUSTOMER_NAME": customer["name"],
         "CITY": city,
         "CURRENT_DATE": world.now.date().isoformat(),
         "LOCATIONS": ", ".join(dict.fromkeys(str(slot["location"]) for slot in world.rows("slots"))),
-        "DELIVERY_DAYS": f"{days[0]}-{days[-1]} дня" if days else "нет доставки",
-        "PURCHASE_HISTORY": f"Ранее заказывал: {history}" if history else "Покупок ещё не было",
+        "DELIVERY_DAYS": f"от {days[0]} до {days[-1]} дней" if days else "доставки нет",
+        "PURCHASE_HISTORY": f"Прежние покупки: {history}" if history else "Покупок ещё не было",
     }
 
 
@@ -288,8 +294,15 @@ def _holds(product: Row, stems: Iterable[str]) -> bool:
     return bool(stems) and all(any(word.startswith(stem) for word in words) for stem in stems)
 
 
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.casefold().replace("ё", "е"))
+def _times(count: int) -> str:
+    """`3 раза`, `5 раз`."""
+    few = count % 10 in (2, 3, 4) and count % 100 not in (12, 13, 14)
+    return f"{count} раза" if few else f"{count} раз"
+
+
+@lru_cache(maxsize=4096)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"\w+", text.casefold().replace("ё", "е")))
 
 
 def _stem(word: str) -> str:
