@@ -181,3 +181,40 @@ def test_no_dialogue_breaks_a_persona(dialogue):
     ]
     assert AgentPersona(0.5).answer(asked(SYSTEM, *messages)).truth["role"] == "agent"
     assert client(*messages).truth["role"] == "client"
+
+
+TIMED_OUT = {"error": {"code": "TIMEOUT", "message": ""}}
+ORDERED = ("Слушаю.", "Хочу заказать: молоко — 3. Мой телефон +79001112233.")
+FOUND = did("search_products", {"query": "молоко"}, {"products": [{"sku": "M", "name": "Молоко"}]}, "s")
+KNOWN = did("get_customer", {"phone": "+79001112233"}, {"city": "Москва"}, "k")
+
+
+@pytest.mark.parametrize("lost", [TIMED_OUT, {"error": {"code": "UNAVAILABLE", "message": ""}}, {}, None])
+def test_the_agent_calls_again_what_was_not_answered(lost):
+    tried = did("get_customer", {"phone": "+79001112233"}, lost)
+    (call,) = agent(*ORDERED, more=(*FOUND, *tried)).tool_calls
+    assert call.name == "get_customer"
+    thrice = tuple(m for n in range(3) for m in did("get_customer", {"phone": "+79001112233"}, lost, f"c{n}"))
+    if lost:  # an error that stays is said; an empty answer that stays is taken for one
+        assert agent(*ORDERED, more=(*FOUND, *thrice)).text.startswith("Не вижу такого клиента")
+
+
+def test_the_agent_looks_into_the_cart_where_a_change_was_not_answered():
+    added = did("add_to_cart", {"sku": "M", "qty": 3}, TIMED_OUT)
+    (call,) = agent(*ORDERED, more=(*FOUND, *KNOWN, *added)).tool_calls
+    assert call.name == "view_cart"
+    seen = did("view_cart", {}, {"items": [{"sku": "M", "qty": 3}]}, "v")
+    assert agent(*ORDERED, more=(*FOUND, *KNOWN, *added, *seen)).text == "Записала. Что-нибудь ещё?"
+
+
+def test_the_agent_searches_once_more_where_nothing_was_found():
+    empty = did("search_products", {"query": "молоко"}, {"products": []})
+    (call,) = agent(*ORDERED, more=empty).tool_calls
+    assert call.name == "search_products"
+    twice = (*empty, *did("search_products", {"query": "молоко"}, {"products": []}, "y"), *KNOWN)
+    assert agent(*ORDERED, more=twice).text.startswith("Не нашла")
+
+
+def test_a_date_is_no_telephone_number():
+    talk = heard(history("Слушаю.", "Телефон 8 900 111-22-33.", "Когда?", "Нужна доставка 2025-06-20."))
+    assert talk.phone() == "+89001112233"

@@ -80,7 +80,9 @@ class _Agent:
         act = self._search() or self._customer()
         if act is None and not self.wants:
             return lines["what"]
-        act = act or self._cart() or self._anything_else() or self._delivery() or self._order()
+        act = (
+            act or self._look() or self._cart() or self._anything_else() or self._delivery() or self._order()
+        )
         if isinstance(act, _Do) and talk.busy >= MAX_CALLS:
             return lines["more"]
         return act
@@ -88,7 +90,10 @@ class _Agent:
     def _search(self) -> _Do | None:
         """Looks up what was named. What was bought before waits for the customer's history."""
         for want in self.wants:
-            if not want.from_history and self.talk.answer("search_products", query=want.name) is None:
+            found = self.talk.answer("search_products", query=want.name)
+            nothing = found is not None and found.error is None and not found.items("products")
+            again = nothing and self.talk.tries("search_products", query=want.name) < 2
+            if not want.from_history and (found is None or again):
                 return _Do("search_products", {"query": want.name})
         return None
 
@@ -105,6 +110,12 @@ class _Agent:
         if again and self.talk.answer("get_purchase_history", phone=phone) is None:
             return _Do("get_purchase_history", {"phone": phone})
         return None
+
+    def _look(self) -> _Do | None:
+        """Looks into the cart after a change that got no answer: it may have been made all the same."""
+        last = self.talk.calls[-1] if self.talk.calls else None
+        changed = last is not None and last.lost and last.name in ("add_to_cart", "update_cart")
+        return _Do("view_cart", {}) if changed else None
 
     def _cart(self) -> str | _Do | None:
         """Brings the cart to what is wanted, one product at a time."""
@@ -138,7 +149,7 @@ class _Agent:
         found = self.talk.answer("search_products", query=want.name)
         if found is None or found.error is not None:
             return []
-        return [(item["sku"], item["name"]) for item in found.value["products"]]
+        return [(item["sku"], item["name"]) for item in found.items("products")]
 
     def _bought(self, want: Mention) -> list[tuple[str, str]]:
         history = self.talk.answer("get_purchase_history")
@@ -146,7 +157,7 @@ class _Agent:
             return []
         stems = [word[:4] for word in want.name.casefold().split()]
         found: dict[str, str] = {}
-        for order in history.value["orders"]:
+        for order in history.items("orders"):
             for item in order["items"]:
                 if all(stem in item["name"].casefold() for stem in stems):
                     found[item["sku"]] = item["name"]
@@ -159,13 +170,12 @@ class _Agent:
         return None if done else self.lines["more"]
 
     def _delivery(self) -> str | _Do | None:
-        customer = self.talk.answer("get_customer")
-        city = customer.value["city"] if customer is not None else ""
+        customer = self.talk.answer("get_customer", phone=self.talk.phone())
+        city = str(customer.value.get("city", "")) if customer is not None and not customer.lost else ""
         listed = self.talk.answer("list_delivery_slots", location=city)
         if listed is None:
             return _Do("list_delivery_slots", {"location": city})
-        slots = [] if listed.error is not None else listed.value["slots"]
-        free = [slot for slot in slots if self._failed(slot) is None]
+        free = [slot for slot in listed.items("slots") if self._failed(slot) is None]
         if not free:
             return self.lines["no_delivery"]
         return self._offered(free)
@@ -212,7 +222,7 @@ class _Agent:
         if placed is None:
             request = f"call-{len(self.talk.turns)}"
             return _Do("place_order", {"phone": self.talk.phone(), "client_request_id": request})
-        if placed.error is not None:
+        if placed.error is not None or placed.lost:
             return self.lines["failed"]
         return self.lines["placed"].format(order=placed.value["order_id"])
 

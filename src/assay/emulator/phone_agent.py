@@ -16,6 +16,9 @@ from assay.message import Message
 
 MAX_READ = 4000
 """Characters of a line that are read."""
+MAX_TRIES = 3
+"""Calls of one tool with the same arguments before its failure is taken for an answer."""
+_TRANSIENT = frozenset({"TIMEOUT", "UNAVAILABLE"})
 _LIST = re.compile(r":\s+(.+?)(?:\.(?:\s|$)|$)")
 _ITEM = re.compile(r"(?P<name>.+?)(?: — (?P<qty>\d+(?:[.,]\d+)?)(?: \w+)?)?\Z")
 _FREE = re.compile(
@@ -23,7 +26,12 @@ _FREE = re.compile(
 )
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _PHONE = re.compile(r"\+?\d[\d\s()-]{9,18}")
+_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 _QUOTED = re.compile(r"«(.+?)»")
+
+
+CARTS = ("add_to_cart", "update_cart", "view_cart")
+"""Tools that answer with the cart."""
 
 
 class Mention(Struct, frozen=True):
@@ -45,6 +53,16 @@ class Called(Struct, frozen=True):
     def error(self) -> str | None:
         error = self.value.get("error") if isinstance(self.value, dict) else None
         return str(error.get("code")) if isinstance(error, dict) else None
+
+    @property
+    def lost(self) -> bool:
+        """Whether no answer came that says anything: calling again may help."""
+        return self.value in (None, {}) or self.error in _TRANSIENT
+
+    def items(self, name: str) -> list[JSON]:
+        """A list of the answer; empty where it holds none."""
+        found = self.value.get(name) if isinstance(self.value, dict) else None
+        return found if isinstance(found, list) else []
 
 
 class Turn(Struct, frozen=True):
@@ -68,23 +86,33 @@ class Heard:
     def phone(self) -> str | None:
         """The last telephone number that the customer gave."""
         for turn in reversed(self.turns):
-            found = _PHONE.search(turn.reply)
+            found = _PHONE.search(_DATE.sub("", turn.reply))
             if found is not None:
                 return "+" + re.sub(r"\D", "", found[0])
         return None
 
     def answer(self, tool: str, **arguments: JSON) -> Called | None:
-        """The last call of a tool with these arguments."""
+        """The last call of a tool with these arguments that was answered; after MAX_TRIES without an
+        answer the last one of those.
+        """
+        lost: list[Called] = []
         for call in reversed(self.calls):
             if call.name == tool and all(call.arguments.get(k) == v for k, v in arguments.items()):
-                return call
-        return None
+                if not call.lost:
+                    return call
+                lost.append(call)
+        return lost[0] if len(lost) >= MAX_TRIES else None
+
+    def tries(self, tool: str, **arguments: JSON) -> int:
+        """How often a tool was called with these arguments."""
+        same = (c for c in self.calls if c.name == tool)
+        return sum(all(call.arguments.get(k) == v for k, v in arguments.items()) for call in same)
 
     def cart(self) -> dict[str, float]:
         """The cart by SKU, from the last answer that showed it."""
         for call in reversed(self.calls):
-            if call.name in ("add_to_cart", "update_cart", "view_cart") and call.error is None:
-                return {item["sku"]: item["qty"] for item in call.value["items"]}
+            if call.name in CARTS and call.error is None and not call.lost:
+                return {item["sku"]: item["qty"] for item in call.items("items")}
         return {}
 
 
