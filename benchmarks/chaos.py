@@ -1,11 +1,14 @@
 """Chaos: kill -9 at random moments of a conversation run, resume, and hold the record to the ledger.
 
     python benchmarks/chaos.py [--kills 30] [--trials 2000] [--in-flight 16] [--delay-ms 20] [--seed 1]
+                               [--workers 0]
 
 The emulator runs as a process of its own and writes every request to its ledger file. `assay run` plays
 phone orders (the agent a model, the customer the agenda's rules) and is killed when it has come to
 a random number of recorded trials, always after a call that the run before had not recorded. Then
-`assay run --resume` goes on. An undisturbed run of the same plan is the reference. It held if
+`assay run --resume` goes on. With --workers the run is played by so many processes, and every second
+kill is that of one worker, after which the run goes on by itself. An undisturbed run of the same
+plan, in one process, is the reference. It held if
 
 - every planned trial is recorded once, with the outcome and the very lines of the undisturbed run;
 - no request reached the emulator without an attempt in the store;
@@ -28,7 +31,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -41,6 +44,7 @@ from assay.reports.summary import summarise
 from assay.store.sqlite import SqliteStore
 from assay.trial import CallState, EventKind, Trial
 from harness import ASSAY, CLIENT_CORE, ENVIRONMENT, emulator, free_port, pinned, timed
+from shared import kill, workers_of
 
 SCENARIOS = 12
 """How many the task phone_orders has."""
@@ -53,6 +57,7 @@ scorers: [state]
 repeats: {repeats}
 seed: {seed}
 schedule: {{kind: closed, slots: {slots}}}
+workers: {workers}
 """
 
 
@@ -80,28 +85,46 @@ def progress(store: Path) -> tuple[int, int]:
         return 0, 0
 
 
-def killed(command: list[str], store: Path, target: int, draw: random.Random) -> bool:
-    """Runs the command until `target` trials are recorded and a call more than before, then kills it.
+class Victim:
+    """One `assay run`, killed as often as wanted: whole, or a worker of it."""
 
-    False if it came to its end first.
-    """
-    _, before = progress(store)
-    process = subprocess.Popen(
-        pinned(CLIENT_CORE, command),
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=ENVIRONMENT,
-    )
-    while process.poll() is None:
-        trials, settled = progress(store)
-        if trials >= target and settled > before:
-            time.sleep(draw.uniform(0, 0.05))
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            return process.returncode == -signal.SIGKILL
-        time.sleep(0.005)
-    return False
+    def __init__(self, command: list[str], store: Path, draw: random.Random) -> None:
+        self._store = store
+        self._draw = draw
+        _, self._settled = progress(store)
+        self.process = subprocess.Popen(
+            pinned(CLIENT_CORE, command),
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=ENVIRONMENT,
+        )
+
+    def comes_to(self, target: int) -> bool:
+        """Waits until so many trials are recorded and a call more than before; False at the run's end."""
+        while self.process.poll() is None:
+            trials, settled = progress(self._store)
+            if trials >= target and settled > self._settled:
+                self._settled = settled
+                time.sleep(self._draw.uniform(0, 0.05))
+                return True
+            time.sleep(0.005)
+        return False
+
+    def kill(self) -> bool:
+        """Kills all processes of the run; False if it came to its end first."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        return self.process.returncode == -signal.SIGKILL
+
+    def kill_a_worker(self) -> bool:
+        """Kills one worker that has played; False if there is none, or the run ends."""
+        while self.process.poll() is None:
+            if workers := workers_of(self.process.pid):
+                return kill(self._draw.choice(workers))
+            time.sleep(0.005)
+        return False
 
 
 def records(ledger: Path) -> list[dict[str, JSON]]:
@@ -187,17 +210,29 @@ def kill_all(
     resume = [ASSAY, "run", "--resume", "--store", str(store), "--quiet"]
     room = max(1, given.trials - 2 * given.in_flight)  # after the last kill something is left to do
     targets = sorted(draw.uniform(0, room) for _ in range(given.kills))
+    most_cut = given.in_flight + (-(-given.in_flight // given.workers) if given.workers else 0)
     kills = before = most = 0
+    victim: Victim | None = None
     for target in targets:
-        if not killed(resume if kills else start, store, int(target), draw):
+        if victim is None:
+            victim = Victim(resume if kills else start, store, draw)
+        if not victim.comes_to(int(target)):
             break
-        kills += 1
+        if given.workers and kills % 2:
+            kills += victim.kill_a_worker()
+            continue
+        if not victim.kill():
+            break
+        kills, victim = kills + 1, None
         cut = cut_calls(store)
         most = max(most, cut - before)
-        found.check(cut - before <= given.in_flight, f"kill {kills} cut {cut - before} calls")
+        found.check(cut - before <= most_cut, f"kill {kills} cut {cut - before} calls")
         before = cut
+    if victim is not None:
+        found.check(victim.process.wait() == 0, f"the run ended with {victim.process.returncode}")
     found.check(kills == given.kills, f"only {kills} kills happened before the run ended")
-    timed(resume)
+    if victim is None:
+        timed(resume)
     print(f"kills: {kills}, each cut at most {most} calls of {given.in_flight} in flight")
     return kills
 
@@ -209,6 +244,7 @@ def main() -> int:
     parser.add_argument("--in-flight", type=int, default=16)
     parser.add_argument("--delay-ms", type=float, default=20)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=0)
     given = parser.parse_args()
     repeats = -(-given.trials // SCENARIOS)
     planned, found, began = repeats * SCENARIOS, Found(), time.monotonic()
@@ -219,11 +255,17 @@ def main() -> int:
         run = [ASSAY, "run", str(plan), "--quiet", "--store"]
         port = ["--port", str(free_port())]  # where a model answers is part of a trial's key
         with emulator(*port) as url:
-            plan.write_text(PLAN.format(url=url, repeats=repeats, seed=given.seed, slots=64))
+            plan.write_text(PLAN.format(url=url, repeats=repeats, seed=given.seed, slots=64, workers=0))
             timed([*run, str(reference)])
         flags = [*port, "--ttft-ms", str(given.delay_ms), "--ledger", str(ledger)]
         with emulator(*flags, "--price-input", "0.15", "--price-output", "0.60") as url:
-            plan.write_text(PLAN.format(url=url, repeats=repeats, seed=given.seed, slots=given.in_flight))
+            form = {
+                "repeats": repeats,
+                "seed": given.seed,
+                "slots": given.in_flight,
+                "workers": given.workers,
+            }
+            plan.write_text(PLAN.format(url=url, **form))
             kill_all(found, given, [*run, str(store)], store, random.Random(given.seed))
         compare(found, store, reference, planned)
         bill(found, store, ledger)

@@ -9,9 +9,10 @@ import pytest
 CHAOS = Path(__file__).parents[2] / "benchmarks" / "chaos.py"
 
 
-@pytest.mark.timeout(240)  # three processes on cores that other tests share
-def test_a_run_killed_again_and_again_loses_doubles_and_hides_nothing():
-    words = ["--kills", "4", "--trials", "96", "--in-flight", "8"]
+@pytest.mark.timeout(240)  # several processes on cores that other tests share
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_run_killed_again_and_again_loses_doubles_and_hides_nothing(workers):
+    words = ["--kills", "4", "--trials", "96", "--in-flight", "8", "--workers", workers]
     chaos = subprocess.run(
         [sys.executable, str(CHAOS), *words], check=False, capture_output=True, text=True, timeout=200
     )

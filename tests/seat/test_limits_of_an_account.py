@@ -1,6 +1,7 @@
 """Limits by the minute: a bucket that flows evenly, whatever is asked of it."""
 
 import math
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -61,3 +62,24 @@ def test_the_guess_counts_max_tokens_or_what_replies_have_been():
     for _ in range(200):
         guess.learn(10)
     assert guess.tokens(Request(asked)) == pytest.approx(114, abs=1)
+
+
+def test_four_parts_of_two_limits_at_once_use_nearly_all_of_both_and_never_more():
+    """A call costs 50 to 150 tokens, 100 on average, so that now one limit binds, now the other."""
+    draw, seconds = Random(1), 180.0
+    requests = tokens = 0
+    for _ in range(4):
+        quotas = Bucket(600 / 4, 4), Bucket(60_000 / 4, 4)
+        now = 0.0
+        while True:
+            cost = draw.randint(50, 150)
+            now += max(quotas[0].wait(1, now), quotas[1].wait(cost, now)) + 1e-9
+            if now >= seconds:
+                break
+            quotas[0].take(1, now)
+            quotas[1].take(cost, now)
+            requests += 1
+            tokens += cost
+    saved_at_first = 4 * 0.25 / seconds
+    for used in (requests / 1800, tokens / 180_000):
+        assert 0.95 <= used <= 1 + saved_at_first

@@ -105,6 +105,7 @@ class Crew(Loop):
             environment=self._environment,
             path=sys.path,
             emulator=bound.emulator,
+            workers=self._size,
             budgeted=bound.budget.limit is not None,
             watched=bool(self._watchers),
         )

@@ -22,7 +22,8 @@ from assay.trial import Call, Event, Trial
 class Welcome(Struct, frozen=True, tag=1, array_like=True):
     """What a worker is: its share of the plan, its place in the record, and what it needs to bind them.
 
-    `watched` says whether somebody listens to the run; `path` is where Python finds modules.
+    `watched` says whether somebody listens to the run; `path` is where Python finds modules; `workers`
+    is how many there are.
     """
 
     plan: Plan
@@ -31,6 +32,7 @@ class Welcome(Struct, frozen=True, tag=1, array_like=True):
     environment: dict[str, str]
     path: list[str]
     emulator: str | None
+    workers: int
     budgeted: bool
     watched: bool
 

@@ -102,10 +102,15 @@ class Worker:
         sys.path[:] = welcome.path
         self._watched = welcome.watched
         self._store = store = JoinedStore(self._recorder, welcome.run, welcome.membership)
-        environment = Environment(welcome.environment)
-        async with bound(
-            welcome.plan, environment, run_id=welcome.run.id, checked=False, emulated_at=welcome.emulator
-        ) as whole:
+        binding = bound(
+            welcome.plan,
+            Environment(welcome.environment),
+            run_id=welcome.run.id,
+            checked=False,
+            emulated_at=welcome.emulator,
+            parts=welcome.workers,
+        )
+        async with binding as whole:
             self.say(Ready())
             self._beat()
             share = self._share_of(whole, welcome, await self._zero)

@@ -128,12 +128,14 @@ async def bound(
     run_id: str | None = None,
     checked: bool = True,
     emulated_at: str | None = None,
+    parts: int = 1,
 ) -> AsyncIterator[Bound]:
     """The plan bound to objects; endpoints and the embedded emulator live as long as the context.
 
     Raises UsageError, before anything runs, for a name that is unknown, a seat that nobody fills,
     a key that is missing, a server that does not answer. `checked` False skips asking the servers.
-    `emulated_at` is where an emulator of this plan answers already.
+    `emulated_at` is where an emulator of this plan answers already; `parts` how many processes have
+    limits such as the plan's, each its own part of the account's.
     """
     check_plan(plan)
     plan = resolved(plan)
@@ -144,7 +146,7 @@ async def bound(
         if emulated_at is None and _embeds(plan):
             emulated_at = (await stack.enter_async_context(emulator(plan, task))).url
         shelf = ModelShelf(environment, stack, plan.timeouts, emulated_at)
-        binder = _Binder(plan, task, folder.form.sampling, shelf)
+        binder = _Binder(plan, task, folder.form.sampling, shelf, parts)
         places = {model.name: binder.seats(model) for model in plan.models}
         scorers = tuple(Scored(scorer, binder.judges(scorer.seats)) for scorer in task.scorers)
         if checked and plan.replay != "strict":
@@ -241,8 +243,11 @@ class _Binder:
     the lane too.
     """
 
-    def __init__(self, plan: Plan, task: LoadedTask, sampling: Sampling, shelf: ModelShelf) -> None:
+    def __init__(
+        self, plan: Plan, task: LoadedTask, sampling: Sampling, shelf: ModelShelf, parts: int = 1
+    ) -> None:
         self._plan = plan
+        self._parts = parts
         self._task = task
         self._sampling = plan.sampling.over(sampling)
         self._shelf = shelf
@@ -321,7 +326,7 @@ class _Binder:
             limits = next((given for given in own if given != Limits()), Limits())
             if limits.adaptive is None:
                 limits = structs.replace(limits, adaptive=plan.limits.adaptive)
-            lane = Lane(self._endpoints[alias], limits, hold=hold, load=_is_load(plan))
+            lane = Lane(self._endpoints[alias], limits, hold=hold, load=_is_load(plan), parts=self._parts)
             self._lanes[alias, name] = lane
         return lane
 

@@ -18,12 +18,16 @@ class Queue(Protocol):
 
 
 class Quota:
-    """What `limits` leave at a moment: slots, requests and tokens. Times are seconds of one clock."""
+    """What `limits` leave at a moment: slots, requests and tokens. Times are seconds of one clock.
 
-    def __init__(self, limits: Limits = Limits()) -> None:
+    `parts` is how many processes have such limits, each its own part of the account's.
+    """
+
+    def __init__(self, limits: Limits = Limits(), parts: int = 1) -> None:
+        requests, tokens = limits.requests_per_minute, limits.tokens_per_minute
         self._slots = limits.concurrency or CONCURRENCY
-        self._requests = None if limits.requests_per_minute is None else Bucket(limits.requests_per_minute)
-        self._tokens = None if limits.tokens_per_minute is None else Bucket(limits.tokens_per_minute)
+        self._requests = None if requests is None else Bucket(requests, parts)
+        self._tokens = None if tokens is None else Bucket(tokens, parts)
         self.in_flight = 0
 
     @property
@@ -55,9 +59,9 @@ class Quota:
 class Endpoint:
     """One address and account. `pulse` tells whether the process was awake to hear its answers."""
 
-    def __init__(self, name: str, limits: Limits = Limits()) -> None:
+    def __init__(self, name: str, limits: Limits = Limits(), parts: int = 1) -> None:
         self.name = name
-        self.quota = Quota(limits)
+        self.quota = Quota(limits, parts)
         self.pulse = Pulse()
         self._queues: deque[Queue] = deque()
 

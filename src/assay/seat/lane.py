@@ -70,7 +70,7 @@ class Lane:
     shown to be right, while the server has asked for a pause, and while the breaker is open. In a
     load run (`load`) refusals are what is measured: there the quotas alone hold calls back, and the
     breaker opens for a refused account only. `hold` is the longest that calls are held for the
-    server's sake, in seconds; beyond that they are stopped.
+    server's sake, in seconds; beyond that they are stopped. `parts` processes have such a lane.
     """
 
     def __init__(
@@ -80,11 +80,12 @@ class Lane:
         *,
         hold: float = 300.0,
         load: bool = False,
+        parts: int = 1,
     ) -> None:
         self.endpoint = endpoint
         self.breaker = Breaker(None if load else PATIENCE, hold)
         self.retries = RetryBudget()
-        self._quota = Quota(limits)
+        self._quota = Quota(limits, parts)
         self._hold = hold
         self._load = load
         self._window = Cubic(limits.concurrency or CONCURRENCY, cuts=bool(limits.adaptive))

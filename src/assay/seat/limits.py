@@ -43,12 +43,13 @@ class Bucket:
     unit) at most wait in it, so that no window of the provider's sees more than its share.
 
     What asks for more than it ever holds goes when it is full, and leaves a debt. Times are
-    seconds of one clock.
+    seconds of one clock. Where `parts` processes have an equal part of a limit each, a part may save
+    as much as the whole would: a small bucket under two limits at once loses a tenth of both.
     """
 
-    def __init__(self, per_minute: float) -> None:
+    def __init__(self, per_minute: float, parts: int = 1) -> None:
         self._rate = per_minute / 60
-        self._room = max(self._rate * _SAVED, 1.0)
+        self._room = max(self._rate * parts * _SAVED, 1.0)
         self._level = self._room
         self._at = 0.0
 
