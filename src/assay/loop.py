@@ -94,6 +94,11 @@ class Loop:
             watcher.on_end(ended)
         return ended
 
+    async def play(self) -> None:
+        """Plays what it is given of a run that another process opens and ends."""
+        with self._watch:
+            await self.play_all()
+
     async def rescore(self) -> None:
         """Scores all that was played, as `rescore` says."""
         with self._watch:

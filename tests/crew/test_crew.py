@@ -114,7 +114,7 @@ async def test_a_trial_that_ends_its_workers_is_given_up_and_the_others_are_fine
 ):
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     models = ("python:poison:model",) if how != "scorer" else ("emulated/skill-1",)
-    plan = bench.plan(*models, workers=2, schedule=Closed(8))
+    plan = bench.plan(*models, workers=2, schedule=Closed(8), code_limit=600.0)
     monkeypatch.setenv("POISON", how)
     if how == "scorer":
         plan = structs.replace(plan, scorers=("exact", "python:poison:scorer"))

@@ -225,6 +225,34 @@ async def test_a_stop_reaches_every_worker_and_what_is_in_flight_is_kept(bench, 
     assert len(stored(bench.store)) == 400
 
 
+class EndsSoon:
+    """Lets no further trial start once so many calls have come."""
+
+    def __init__(self, stop, calls):
+        self.stop, self.left = stop, calls
+
+    def on_start(self, run, held): ...
+    def on_event(self, trial, event): ...
+    def on_trial(self, trial): ...
+    def on_end(self, run): ...
+
+    def on_call(self, call):
+        self.left -= 1
+        if not self.left:
+            self.stop.soon("cancelled")
+
+
+@pytest.mark.timeout(120)
+async def test_a_run_that_is_to_end_soon_starts_no_trial_and_ends_those_in_play(bench):
+    stop = Stop()
+    plan = bench.plan("emulated/skill-1", repeats=100, schedule=Closed(6), workers=2)
+    result = await bench.run(plan, watchers=[EndsSoon(stop, 50)], stop=stop)
+    trials = stored(bench.store)
+    assert (result.run.state, result.run.stop) == ("stopped", "cancelled")
+    assert 50 <= len(trials) < 1000
+    assert {trial.status for trial in trials} == {Status.SCORED}
+
+
 @pytest.mark.timeout(120)
 async def test_a_worker_stopped_past_its_lease_writes_no_more_and_its_calls_count_twice_in_spend_only(
     bench, ends_workers

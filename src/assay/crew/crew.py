@@ -32,13 +32,15 @@ async def run(
     stop: Stop,
     *,
     environment: Mapping[str, str],
-    stalled: float = STALLED_SECONDS,
+    stalled: float | None = None,
 ) -> Run:
     """As `loop.run`, the trials played by as many processes as the plan says.
 
     `environment` is what the workers bind the plan in. A worker that dies or stands still for
-    `stalled` seconds is replaced.
+    `stalled` seconds is replaced; without it for 30 s, and longer than the code of a trial may compute.
     """
+    if stalled is None:
+        stalled = max(STALLED_SECONDS, 1.5 * bound.plan.code_limit)
     return await Crew(bound, store, watchers, stop, environment=environment, stalled=stalled).run()
 
 
@@ -72,12 +74,12 @@ class Crew(Loop):
             looking = group.create_task(self._look_after())
             await asyncio.wait(keeping)
             looking.cancel()
-        self.stopped_by = self.stopped_by or self._stop.reason
+        self.stopped_by = self.stopped_by or self._stop.closing
 
     async def _keep(self, number: int) -> None:
         """One worker, and another one in its place whenever it dies."""
         false_starts = 0
-        while not (self._work.done or self._stop.reason):
+        while not (self._work.done or self._stop.closing):
             desk = Desk(number, self, self._shared, self._bound.budget, self._stop)
             self._desks[number] = desk
             try:
@@ -112,12 +114,15 @@ class Crew(Loop):
 
     async def _look_after(self) -> None:
         """Passes on that the run stops, and ends workers that stand still while this process does not."""
-        halted, seen = False, time.monotonic()
+        told, seen = (False, False), time.monotonic()
         while True:
-            if halted:
+            if self._stop.reason is None:
+                await self._stop.wait(LOOK_SECONDS)
+            else:
                 await asyncio.sleep(LOOK_SECONDS)
-            elif await self._stop.wait(LOOK_SECONDS):
-                halted = True
+            ending = (self._stop.closing is not None, self._stop.reason is not None)
+            if ending != told:
+                told = ending
                 for desk in self._desks.values():
                     desk.halt()
             now = time.monotonic()
@@ -139,12 +144,11 @@ class Crew(Loop):
             for each in self._desks.values():
                 if each.ready:
                     each.begin(self._zero)
-        if self._stop.reason is not None:
-            desk.halt()
+        desk.halt()
 
     def wants(self, desk: Desk) -> None:
         """Hands a worker what it can take, as far as there is something."""
-        while desk.wanted and (item := self._work.take(desk.number)) is not None:
+        while desk.wanted and not self._stop.closing and (item := self._work.take(desk.number)) is not None:
             desk.play(item.position, item.due, again=self._work.again(item.position))
         self._close()
 

@@ -137,9 +137,9 @@ class Desk:
         self.say(NoMore())
 
     def halt(self) -> None:
-        """Tells that the run takes no more calls."""
-        if self._stop.reason is not None:
-            self.say(Halt(self._stop.reason))
+        """Tells that the run ends, if it does."""
+        if self._stop.closing is not None:
+            self.say(Halt(self._stop.closing, at_once=self._stop.reason is not None))
 
     def kill(self) -> None:
         """Ends the process at once, also one that stands still."""

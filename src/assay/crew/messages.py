@@ -76,9 +76,10 @@ class Granted(Struct, frozen=True, tag=7, array_like=True):
 
 
 class Halt(Struct, frozen=True, tag=8, array_like=True):
-    """The run takes no more calls."""
+    """No further trial starts, and `at_once` no further call either."""
 
     reason: StopReason
+    at_once: bool
 
 
 class Opened(Struct, frozen=True, tag=12, array_like=True):

@@ -84,7 +84,7 @@ class Worker:
             Welcome: self.welcome.set_result,
             Begin: lambda message: self._zero.set_result(message.zero),
             NoMore: self._nothing_more,
-            Halt: lambda message: self.stop.now(message.reason),
+            Halt: self._halt,
             Opened: self._opened_elsewhere,
         }
 
@@ -114,7 +114,7 @@ class Worker:
             self.say(Ready())
             self._beat()
             share = self._share_of(whole, welcome, await self._zero)
-            await Loop(share, store, [self], self.stop).play_all()
+            await Loop(share, store, [self], self.stop).play()
         await store.close()
 
     def _share_of(self, whole: Bound, welcome: Welcome, zero: float) -> Share:
@@ -136,10 +136,10 @@ class Worker:
         asyncio.get_running_loop().call_later(BEAT_SECONDS, self._beat)
 
     async def next(self) -> Play | None:
-        while not (self._handed or self.over or self.stop.reason):
+        while not (self._handed or self.over or self.stop.closing):
             self._news.clear()
             await self._news.wait()
-        if self.over or self.stop.reason:
+        if self.over or self.stop.closing:
             return None
         self.say(Want(1))
         return self._handed.popleft()
@@ -210,6 +210,12 @@ class Worker:
     def _told(self, message: Told) -> None:
         self._hear[type(message)](message)
         self._news.set()
+
+    def _halt(self, message: Halt) -> None:
+        if message.at_once:
+            self.stop.now(message.reason)
+        else:
+            self.stop.soon(message.reason)
 
     def _nothing_more(self, message: NoMore) -> None:
         del message

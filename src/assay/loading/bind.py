@@ -317,7 +317,7 @@ class _Binder:
             if alias not in self._endpoints:
                 named = plan.endpoints.get(alias)
                 given = plan.limits if named is None or named.limits == Limits() else named.limits
-                self._endpoints[alias] = Endpoint(alias, given)
+                self._endpoints[alias] = Endpoint(alias, given, self._parts)
             own = (
                 choice.limits
                 for choice in (*plan.models, *plan.cast.values())
