@@ -37,7 +37,7 @@ from assay.models.huggingface import HuggingFaceModel
 from assay.plan import Bound, ModelChoice, Plan, Scored
 from assay.ports import Fetch, Model, Run
 from assay.prices import Price, PriceTable
-from assay.schedule import Closed, Poisson
+from assay.schedule import Closed, Poisson, Schedule
 from assay.scorers.perplexity import Perplexity
 from assay.seat.budget import Budget
 from assay.seat.endpoint import Endpoint
@@ -151,15 +151,12 @@ async def bound(
         scorers = tuple(Scored(scorer, binder.judges(scorer.seats)) for scorer in task.scorers)
         if checked and plan.replay != "strict":
             await binder.check()
-        schedule = plan.schedule
-        if isinstance(schedule, Poisson) and not schedule.seed:
-            schedule = structs.replace(schedule, seed=plan.seed)
         draft = Bound(
             plan=plan,
             run=_run(plan, task, tuple(places), run_id),
             task=task,
             exchange=task.exchange,
-            schedule=schedule,
+            schedule=_seeded(plan),
             places=places,
             scorers=scorers,
             headline=task.headline,
@@ -169,6 +166,14 @@ async def bound(
         )
         draft.run = structs.replace(draft.run, planned=draft.total())
         yield draft
+
+
+def _seeded(plan: Plan) -> Schedule:
+    """The plan's schedule; a seed that it lacks is the plan's."""
+    schedule = plan.schedule
+    if isinstance(schedule, Poisson) and not schedule.seed:
+        return structs.replace(schedule, seed=plan.seed)
+    return schedule
 
 
 @asynccontextmanager
