@@ -13,7 +13,7 @@ from assay.loading.environment import Environment
 from assay.message import Sampling
 from assay.plan import ModelChoice, PriceChoice, Window
 from assay.ports import Stop
-from assay.reports.forecast import Past, Span, _total, forecast, past_of
+from assay.reports.forecast import Past, Span, _total, forecast, past_of, roles_of
 from assay.schedule import Closed, Constant
 
 PRICE = PriceChoice(input=Decimal(1), output=Decimal(2))
@@ -68,10 +68,10 @@ async def test_an_earlier_run_tells_calls_cost_time_and_rate(bench):
     first = await bench.run(bench.plan("emulated/skill-0.8", repeats=2))
     store = open_store(bench.store, Stop())
     async with bound(bench.plan("emulated/skill-0.8", limit=10), Environment({})) as ready:
-        past = past_of(store, ready.run, "emulated/skill-0.8")
+        past = past_of(store, ready.run, "emulated/skill-0.8", roles_of(ready))
         assert past is not None
         assert (past.run, len(past.seconds)) == (first.run.id, 40)
-        assert past_of(store, ready.run, "emulated/skill-0.9") is None
+        assert past_of(store, ready.run, "emulated/skill-0.9", roles_of(ready)) is None
         found = forecast(ready, [past])
     await store.close()
     assert found.calls == Span(10, 10, 10)
@@ -87,7 +87,7 @@ async def test_a_replayed_trial_tells_nothing_of_time(bench):
     again = await bench.run(bench.plan("emulated/skill-0.8", cache="read"))
     store = open_store(bench.store, Stop())
     async with bound(bench.plan("emulated/skill-0.8"), Environment({})) as ready:
-        past = past_of(store, ready.run, "emulated/skill-0.8")
+        past = past_of(store, ready.run, "emulated/skill-0.8", roles_of(ready))
     await store.close()
     assert past is not None
     assert past.run != again.run.id
@@ -116,3 +116,26 @@ async def test_the_smallest_difference_shrinks_with_the_cases_and_away_from_one_
     two = bench.plan("emulated/skill-0.8", "emulated/skill-0.9")
     both = await forecast_of(bench, two)
     assert both.detectable == pytest.approx(2.8016 * math.sqrt(0.5 / 20), rel=1e-3)
+
+
+async def test_what_another_plans_judge_cost_is_not_counted_and_a_judge_needs_a_run_with_one(bench):
+    judged = bench.plan("emulated/skill-0.8", scorers=("exact", "judge"), limit=5)
+    judged = structs.replace(judged, cast={"judge": ModelChoice("emulated/judge")})
+    await bench.run(judged)
+    plain = bench.plan("emulated/skill-0.8")
+    store = open_store(bench.store, Stop())
+    async with bound(plain, Environment({})) as ready:
+        past = past_of(store, ready.run, "emulated/skill-0.8", roles_of(ready))
+        assert past is not None
+        assert past.calls == (1.0,) * 5
+    async with bound(judged, Environment({})) as ready:
+        past = past_of(store, ready.run, "emulated/skill-0.8", roles_of(ready))
+        assert past is not None
+        assert past.calls == (2.0,) * 5
+    await store.close()
+    bench.store = bench.folder / "other.db"
+    await bench.run(plain)
+    store = open_store(bench.store, Stop())
+    async with bound(judged, Environment({})) as ready:
+        assert past_of(store, ready.run, "emulated/skill-0.8", roles_of(ready)) is None
+    await store.close()

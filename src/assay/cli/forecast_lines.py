@@ -8,7 +8,7 @@ from pathlib import Path
 
 from assay.cli import looks
 from assay.plan import Bound
-from assay.reports.forecast import Forecast, Span, forecast, past_of
+from assay.reports.forecast import Forecast, Span, forecast, past_of, roles_of
 from assay.reports.summary import Summary
 from assay.store.sqlite import SqliteStore
 
@@ -16,7 +16,8 @@ from assay.store.sqlite import SqliteStore
 def foretold(bound: Bound, store: Path) -> Forecast:
     """The forecast of a bound plan from what the store holds; a store that is not there is not made."""
     past = SqliteStore.open(store, create=False) if store.is_file() else None
-    return forecast(bound, [past_of(past, bound.run, name) if past else None for name in bound.places])
+    roles = roles_of(bound)
+    return forecast(bound, [past_of(past, bound.run, name, roles) if past else None for name in bound.places])
 
 
 def forecast_lines(found: Forecast) -> Iterator[str]:

@@ -21,17 +21,16 @@ from assay.emulator.server import Emulator
 from assay.errors import UsageError
 from assay.keys import JSON, digest
 from assay.loading import files
-from assay.loading.cases import CaseFile, Cases, ListedCases
 from assay.loading.catalogue import resolved
-from assay.loading.datasets_hub import PREFIX, numbered, open_dataset
 from assay.loading.environment import Environment
 from assay.loading.exchanges import build_exchange, guarded_fetch, prompts_of
 from assay.loading.models import ModelShelf, check
 from assay.loading.plans import check_plan, plan_json
-from assay.loading.prompts import PromptSet, with_evaluator
+from assay.loading.prompts import with_evaluator
 from assay.loading.scenarios import ScenarioFile
 from assay.loading.scorers import build_scorers, spelled_out
-from assay.loading.tasks import LoadedTask, TaskFolder, find_task, fingerprint, slice_filter
+from assay.loading.sources import no_cases, open_cases
+from assay.loading.tasks import LoadedTask, TaskFolder, find_task, fingerprint
 from assay.message import Request, Sampling
 from assay.models.huggingface import HuggingFaceModel
 from assay.plan import Bound, ModelChoice, Plan, Scored
@@ -45,7 +44,6 @@ from assay.seat.lane import Lane
 from assay.seat.limits import Limits
 from assay.seat.place import Place
 from assay.seat.retry import Retry
-from assay.world.world import World
 
 PRICES = Path(__file__).resolve().parent.parent / "prices.json"
 
@@ -70,9 +68,8 @@ def load_task(
     path = folder.case_path(plan.data, plan.split)
     cases = open_cases(plan, folder, path, world, prompts)
     if not len(cases):
-        slices = ", ".join(f"{tag}={value}" for tag, value in plan.slice.items())
-        raise UsageError(
-            f"{path}: no cases" + (f" with {slices}" if slices else ""), fix="check the file and --slice"
+        raise no_cases(
+            plan, path, partial(open_cases, folder=folder, path=path, world=world, prompts=prompts)
         )
     headline = plan.headline or folder.form.headline
     if headline is None or (plan.scorers is not None and headline not in {s.name for s in scorers}):
@@ -92,32 +89,6 @@ def load_task(
         prompt_version=prompts.version if prompts is not None else None,
     )
     return task, folder
-
-
-def open_cases(
-    plan: Plan, folder: TaskFolder, path: Path, world: World | None, prompts: PromptSet | None
-) -> Cases:
-    """The cases of a file: scenarios for a conversation, cases in the task's own form else; or those of a
-    data set.
-    """
-    keep = slice_filter(plan.slice)
-    prepare, reader = folder.prepare(), folder.reader
-    if plan.data is not None and plan.data.startswith(PREFIX):
-        rows = numbered(open_dataset(plan.data, plan.split), plan.data)
-        return ListedCases(rows, prepare, offset=plan.offset, limit=plan.limit, keep=keep)
-    if reader is not None and reader.rows is not None:
-        return ListedCases(reader.rows(path), prepare, offset=plan.offset, limit=plan.limit, keep=keep)
-    if folder.exchange()[0] == "conversation":
-        return ScenarioFile(
-            path,
-            world,
-            prompts=prompts,
-            offset=plan.offset,
-            limit=plan.limit,
-            keep=keep,
-            allow_unknown=plan.allow_unknown,
-        )
-    return CaseFile(path, prepare, offset=plan.offset, limit=plan.limit, keep=keep)
 
 
 @asynccontextmanager

@@ -75,17 +75,25 @@ class Past(Struct, frozen=True):
     rate: float
 
 
-def past_of(store: Store, run: Run, model: str) -> Past | None:
-    """The newest completed run of the same task that this model took part in, or None."""
+def past_of(store: Store, run: Run, model: str, roles: frozenset[str]) -> Past | None:
+    """The newest completed run of the same task that this model took part in, and in which all of
+    `roles` were asked; their calls alone are counted. None where there is none.
+    """
     task = run.task.partition(" v")[0]
     for each in store.runs():
         same = each.id != run.id and each.state == "completed" and each.task.partition(" v")[0] == task
         if same and model in each.models and each.headline == run.headline:
             trials = store.trials(Where(run=each.id, model=model))
-            past = _past(each, islice((t for t in trials if _live(t)), MOST_PAST))
+            past = _past(each, islice((t for t in trials if _live(t)), MOST_PAST), roles)
             if past is not None:
                 return past
     return None
+
+
+def roles_of(bound: Bound) -> frozenset[str]:
+    """Every role that the plan has asked: the exchange's seats and the scorers'."""
+    scored = (place.role for each in bound.scorers for place in each.places)
+    return frozenset([*bound.exchange.seats, *scored])
 
 
 def _live(trial: Trial) -> bool:
@@ -93,10 +101,12 @@ def _live(trial: Trial) -> bool:
     return bool(trial.calls) and all(call.origin == "live" for call in trial.calls)
 
 
-def _past(run: Run, trials: Iterable[Trial]) -> Past | None:
+def _past(run: Run, trials: Iterable[Trial], roles: frozenset[str]) -> Past | None:
     calls, dollars, seconds, hits = [], [], [], []
+    asked: set[str] = set()
     for trial in trials:
-        made = [call for call in trial.calls if call.state is not CallState.RESERVED]
+        made = [c for c in trial.calls if c.state is not CallState.RESERVED and c.role in roles]
+        asked |= {call.role for call in made}
         costs = [call.cost for call in made]
         calls.append(float(len(made)))
         seconds.append(trial.ended - trial.started)
@@ -104,7 +114,7 @@ def _past(run: Run, trials: Iterable[Trial]) -> Past | None:
             dollars.append(float(sum((cost for cost in costs if cost is not None), Decimal(0))))
         value = next((s.number for s in trial.scores if s.name == run.headline), None)
         hits.append(value if value is not None and 0 <= value <= 1 else 0.0)
-    if not calls:
+    if asked < roles:
         return None
     priced = dollars if len(dollars) == len(calls) else []
     rate = (sum(hits) + 1) / (len(hits) + 2)  # Laplace's: a few right answers are no certainty
