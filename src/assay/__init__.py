@@ -3,13 +3,19 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from assay.api import Result, run
+    from assay.api import Result, frame, run
     from assay.plan import ModelChoice, Plan
 
 __version__ = "0.1.0"
-__all__ = ["ModelChoice", "Plan", "Result", "__version__", "run"]
+__all__ = ["ModelChoice", "Plan", "Result", "__version__", "frame", "run"]
 
-_HOMES = {"run": "assay.api", "Result": "assay.api", "Plan": "assay.plan", "ModelChoice": "assay.plan"}
+_HOMES = {
+    "run": "assay.api",
+    "frame": "assay.api",
+    "Result": "assay.api",
+    "Plan": "assay.plan",
+    "ModelChoice": "assay.plan",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assay import loop
 from assay.errors import UsageError
@@ -17,6 +18,10 @@ from assay.ports import Run, Stop, Watcher, Where
 from assay.reports.summary import Summary, summarise
 from assay.store.joined import SharedStore
 from assay.store.sqlite import SqliteStore
+from assay.watchers.telemetry import telemetry
+
+if TYPE_CHECKING:  # an extra
+    import polars as pl
 
 STORE = Path(".assay/assay.db")
 
@@ -48,6 +53,7 @@ async def run(
     chosen = plan if isinstance(plan, Plan) else read_plan(Path(plan))
     where, stop = Path(store), stop or Stop()
     environment = environment or read_environment()
+    watchers = (*watchers, *telemetry(environment.values))
     async with bound(chosen, environment, run_id=run_id) as ready:
         record = open_store(where, stop)
         try:
@@ -91,12 +97,29 @@ async def rescore(
                 f"{found.id} is still running", fix="wait until it has ended, then score it anew"
             )
         plan = plan_to_score(stored_plan(found.plan), scorers, judge)
-        async with bound_to_score(plan, found, environment or read_environment()) as ready:
+        environment = environment or read_environment()
+        watchers = (*watchers, *telemetry(environment.values))
+        async with bound_to_score(plan, found, environment) as ready:
             await loop.rescore(ready, record, watchers, stop)
         summary = summarise(record.trials(Where(run=found.id)), found)
     finally:
         await record.close()
     return Result(found, summary, where)
+
+
+def frame(run: str = "last", *, store: str | Path = STORE) -> pl.DataFrame:
+    """The trials of a stored run as a Polars data frame, a row a trial; it needs the extra `frames`.
+
+    `run` is an id, its beginning or end, or "last". The columns are those of an export, and one for
+    each score (`score.NAME`) and each tag (`tag.NAME`). Raises UsageError where there is no such run or
+    store, and where Polars is not installed.
+    """
+    from assay.store import frames
+
+    frames.import_polars()
+    record = SqliteStore.open(Path(store), create=False)
+    found = record.find_run(run)
+    return frames.frame(record.trials(Where(run=found.id)), found.task.partition(" ")[0])
 
 
 def open_store(path: Path, stop: Stop) -> SharedStore:

@@ -205,19 +205,20 @@ class Arrivals:
 
     def token_span(self) -> tuple[int, int] | None:
         """The first and the last of the token stamps; None where there is none."""
-        answers = [
-            next((n for n in places if self.length[n] and self.kind[n] & _ANSWERING), None)
-            for places in (range(len(self)), range(len(self) - 1, -1, -1))
-        ]
-        first, last = answers
-        if first is None or last is None:
+        kind, length = self.kind, self.length
+        first, last = 0, len(kind) - 1
+        while first <= last and not (length[first] and kind[first] & _ANSWERING):
+            first += 1
+        if first > last:
             return None
+        while not (length[last] and kind[last] & _ANSWERING):
+            last -= 1
+        if len(self.stamps) == len(kind):  # one event a read: no need to look for its group
+            return self.stamps[first], self.stamps[last]
         return self._stamp(first), self._stamp(last)
 
     def _stamp(self, event: int) -> int:
-        """The stamp of the nth event."""
-        if len(self.stamps) == len(self.kind):
-            return self.stamps[event]
+        """The stamp of the nth event, where reads brought several."""
         group = bisect_right(list(accumulate(self.counts)), event)
         return self.stamps[group]
 

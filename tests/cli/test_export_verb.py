@@ -47,3 +47,14 @@ def test_cells_that_a_spreadsheet_would_run_are_defused_unless_raw(assay):
     (defused,) = csv.DictReader(io.StringIO(assay("export", "last").out))
     (raw,) = csv.DictReader(io.StringIO(assay("export", "last", "--raw").out))
     assert (defused["reply"], raw["reply"]) == ("'=1+1", "=1+1")
+
+
+def test_parquet_is_written_to_a_file_and_not_printed(assay):
+    pl = pytest.importorskip("polars", reason="the extra frames is not installed")
+    run = assay.run("emulated/skill-0.5")
+    typed = assay("export", run, "-o", "out.parquet")
+    assert typed.err == f"12 trials of {run} in out.parquet\n"
+    keys = [row["trial_key"] for row in assay("export", run, "--to", "json").json["results"]]
+    assert pl.read_parquet(assay.folder / "out.parquet")["trial_key"].to_list() == keys
+    printed = assay("export", run, "--to", "parquet")
+    assert (printed.code, "-o trials.parquet" in printed.err) == (2, True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,8 +18,9 @@ if TYPE_CHECKING:  # only their names are needed before the command runs
     from assay.ports import Run
     from assay.trial import Trial
 
-Form: TypeAlias = Literal["csv", "ndjson", "json", "junit", "prometheus"]
-FORMS: tuple[Form, ...] = get_args(Form)
+TextForm: TypeAlias = Literal["csv", "ndjson", "json", "junit", "prometheus"]
+Form: TypeAlias = TextForm | Literal["parquet"]
+FORMS: tuple[Form, ...] = (*get_args(TextForm), "parquet")
 ENDINGS = {"jsonl": "ndjson", "xml": "junit", "prom": "prometheus"}
 """What the end of a file's name says, where it is not the form itself."""
 
@@ -34,7 +34,8 @@ ENDINGS = {"jsonl": "ndjson", "xml": "junit", "prom": "prometheus"}
 def command(run: str, *, to: str | None, output: str | None, raw: bool, store: str) -> None:
     r"""Write RUN's trials as CSV, NDJSON or JSON: a row a trial.
 
-    As JUnit XML: a testcase a trial, for CI systems. As Prometheus text: the run's figures as metrics.
+    As Parquet: the same with types, by the extra frames. As JUnit XML: a testcase a trial, for CI
+    systems. As Prometheus text: the run's figures as metrics.
 
     \b
     assay export last --to csv > trials.csv
@@ -52,6 +53,10 @@ def command(run: str, *, to: str | None, output: str | None, raw: bool, store: s
         count = _to_file(Path(output), trials, form, found, raw=raw)
         click.echo(f"{count} trials of {found.id} in {output}", err=True)
         return
+    if form == "parquet":
+        raise UsageError(
+            "Parquet is no text to print", fix=f"name a file: assay export {run} -o trials.parquet"
+        )
     sys.stdout.flush()
     out = io.TextIOWrapper(sys.stdout.buffer, "utf-8", newline="")
     try:
@@ -63,7 +68,7 @@ def command(run: str, *, to: str | None, output: str | None, raw: bool, store: s
         out.detach()
 
 
-def _write(trials: Iterable[Trial], form: Form, run: Run, out: TextIO, *, raw: bool) -> int:
+def _write(trials: Iterable[Trial], form: TextForm, run: Run, out: TextIO, *, raw: bool) -> int:
     """Writes the trials in a form; their number."""
     from assay.store.export import export
 
@@ -81,22 +86,16 @@ def _write(trials: Iterable[Trial], form: Form, run: Run, out: TextIO, *, raw: b
 def _to_file(path: Path, trials: Iterable[Trial], form: Form, run: Run, *, raw: bool) -> int:
     """As `_write`, into a file that is there whole or not at all."""
     from assay.store.export import export_to
+    from assay.store.forms import drafted
 
     if form == "csv" or form == "ndjson" or form == "json":  # noqa: PLR1714  a set would not narrow the type
         return export_to(path, trials, form, task=_task(run), csv_raw=raw)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with draft.open("x", encoding="utf-8", newline="") as out:
-            count = _write(trials, form, run, out, raw=raw)
-        draft.replace(path)
-    except OSError as failure:
-        raise UsageError(
-            f"{path} cannot be written: {failure.strerror}",
-            fix="name a file in a directory that you may write to",
-        ) from None
-    finally:
-        draft.unlink(missing_ok=True)
-    return count
+    if form == "parquet":
+        from assay.store.frames import write_parquet
+
+        return write_parquet(path, trials, _task(run))
+    with drafted(path) as draft, draft.open("x", encoding="utf-8", newline="") as out:
+        return _write(trials, form, run, out, raw=raw)
 
 
 def _task(run: Run) -> str:

@@ -23,7 +23,7 @@ VERBS = {
     "runs": "List, show, verify and delete stored runs.",
     "show": "Show one trial: what was said, called and scored.",
     "report": "Write a run as one HTML page, or as Markdown.",
-    "export": "Write a run's trials: CSV, NDJSON, JSON, JUnit, Prometheus.",
+    "export": "Write a run's trials: CSV, NDJSON, JSON, Parquet, JUnit, Prometheus.",
     "rescore": "Score stored trials anew; no candidate is called.",
     "tasks": "List, show and check tasks.",
     "models": "List providers and check that models answer.",

@@ -92,14 +92,13 @@ def _calibration(name: str, found: Calibration, m: ModelSummary) -> Iterator[Lin
         yield f"{name}, people among themselves", f"alpha {estimate(found.people)}"
     raw = m.completed_only if name == m.headline.name else m.scores[name].figure
     if found.corrected is not None and raw.value is not None:
-        by = found.corrected.method
-        yield f"{name}, mean", f"raw {wording.figure(raw)}, corrected {estimate(found.corrected)} ({by})"
+        yield f"{name}, mean", f"raw {wording.figure(raw)}, corrected {estimate(found.corrected)}"
     if found.confusion is not None:
-        yield f"{name}, people's label and the score's", _cells(found.confusion)
+        yield f"{name}, people's label -> the score's", _cells(found.confusion)
 
 
 def _cells(table: Confusion[float]) -> str:
-    """The counts that are not 0, the largest first: `5 and 5: 12 times`."""
+    """The counts that are not 0, the largest first: `4 -> 5: 12`."""
     cells = [
         (count, said, given)
         for said, row in zip(table.labels, table.counts, strict=True)
@@ -107,7 +106,7 @@ def _cells(table: Confusion[float]) -> str:
         if count
     ]
     cells.sort(key=lambda cell: -cell[0])
-    shown = " · ".join(f"{said:g} and {given:g}: {count}" for count, said, given in cells[:MOST_CELLS])
+    shown = " · ".join(f"{said:g} -> {given:g}: {count}" for count, said, given in cells[:MOST_CELLS])
     return shown + (f" · {len(cells) - MOST_CELLS} more kinds" if len(cells) > MOST_CELLS else "")
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -52,12 +53,21 @@ def pieces(rows: Iterable[Struct], kind: type[Struct], form: Form) -> Iterator[s
 
 def write_whole(path: Path, text: Iterable[str]) -> None:
     """A file that is there whole or not at all. Raises UsageError where it cannot be."""
+    with drafted(path) as draft, draft.open("x", encoding="utf-8", newline="") as out:
+        out.writelines(text)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+@contextmanager
+def drafted(path: Path) -> Iterator[Path]:
+    """A name beside the file's, moved in its place when the block ends well, and gone else.
+
+    Raises UsageError where it cannot be written.
+    """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with draft.open("x", encoding="utf-8", newline="") as out:
-            out.writelines(text)
-            out.flush()
-            os.fsync(out.fileno())
+        yield draft
         draft.replace(path)
     except OSError as error:
         raise UsageError(
@@ -70,7 +80,7 @@ def write_whole(path: Path, text: Iterable[str]) -> None:
 
 def _ndjson(rows: Iterable[Struct]) -> Iterator[str]:
     for row in rows:
-        yield _json(row) + "\n"
+        yield json_text(row) + "\n"
 
 
 def _json_object(rows: Iterable[Struct], form: Form) -> Iterator[str]:
@@ -78,7 +88,7 @@ def _json_object(rows: Iterable[Struct], form: Form) -> Iterator[str]:
     yield "{" if form.batch is None else f'{{"batch_id": {json.dumps(form.batch)}, '
     yield '"results": ['
     for count, row in enumerate(rows, start=1):
-        yield ("\n" if count == 1 else ",\n") + _json(row)
+        yield ("\n" if count == 1 else ",\n") + json_text(row)
     more = ', "partial": true' if form.partial else ""
     yield f'\n], "total_results": {count}{more}}}\n'
 
@@ -100,27 +110,28 @@ def _csv(rows: Iterable[Struct], kind: type[Struct], form: Form) -> Iterator[str
 
 def _cell(value: JSON | Decimal, form: Form) -> JSON:
     if isinstance(value, dict):
-        return len(value) if form.counts else _json(value)
+        return len(value) if form.counts else json_text(value)
     if isinstance(value, str):
-        text = _sound(value)
+        text = sound(value)
         return f"'{text}" if not form.raw and text.startswith(FORMULA_STARTS) else text
     return value
 
 
-def _json(value: Struct | dict[str, JSON]) -> str:
+def json_text(value: Struct | dict[str, JSON]) -> str:
+    """The value as JSON, whatever a hostile reply put into it."""
     try:
         return _ENCODER.encode(value).decode()
     except (UnicodeEncodeError, OverflowError):  # a lone surrogate, a number beyond 64 bits
-        plain = _sound(msgspec.to_builtins(value, builtin_types=(Decimal,)))
+        plain = sound(msgspec.to_builtins(value, builtin_types=(Decimal,)))
         return json.dumps(plain, ensure_ascii=False, default=float)
 
 
-def _sound(value: JSON) -> JSON:
+def sound(value: JSON) -> JSON:
     """The value with U+FFFD for what UTF-8 cannot hold: a lone surrogate in a hostile reply."""
     if isinstance(value, str):
         return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if isinstance(value, dict):
-        return {_sound(key): _sound(item) for key, item in value.items()}
+        return {sound(key): sound(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_sound(item) for item in value]
+        return [sound(item) for item in value]
     return value
