@@ -1,7 +1,10 @@
 """Chaos: kill -9 at random moments of a conversation run, resume, and hold the record to the ledger.
 
-    python benchmarks/chaos.py [--kills 30] [--trials 2000] [--in-flight 16] [--delay-ms 20] [--seed 1]
+    python benchmarks/chaos.py [--kills 30] [--trials 2000] [--in-flight 16] [--delay-ms 50] [--seed 1]
                                [--workers 0]
+    python benchmarks/chaos.py --kills 200 --trials 6000
+
+The second is the long form: 200 kills in 6,000 conversations.
 
 The emulator runs as a process of its own and writes every request to its ledger file. `assay run` plays
 phone orders (the agent a model, the customer the agenda's rules) and is killed when it has come to
@@ -13,7 +16,8 @@ plan, in one process, is the reference. It held if
 - every planned trial is recorded once, with the outcome and the very lines of the undisturbed run;
 - no request reached the emulator without an attempt in the store;
 - each kill made at most as many calls paid again as were in flight;
-- the emulator's bill lies between the reported cost and that cost with the calls that were cut.
+- the emulator's bill lies between the cost on record and that cost with the calls that were cut, each
+  at its worst: after every kill, and in the report of the end.
 
 Exits with 1 if anything did not hold.
 """
@@ -21,6 +25,7 @@ Exits with 1 if anything did not hold.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import signal
@@ -131,12 +136,47 @@ def records(ledger: Path) -> list[dict[str, JSON]]:
     return records_of(ledger.read_bytes().splitlines(keepends=True))
 
 
-def cut_calls(store: Path) -> int:
-    """Attempts of which the store does not know how they ended."""
+def attempts_of(store: Path) -> tuple[int, int]:
+    """How many attempts there are, and of how many the store does not know how they ended."""
     with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
-        query = "SELECT count(*) FROM calls c LEFT JOIN settlements s ON s.call = c.id WHERE s.call IS NULL"
-        count: int = connection.execute(query).fetchone()[0]
-        return count
+        query = (
+            "SELECT count(*), count(*) - count(s.call) FROM calls c LEFT JOIN settlements s ON s.call = c.id"
+        )
+        whole, cut = connection.execute(query).fetchone()
+        return whole, cut
+
+
+class Paid:
+    """What the emulator's ledger file says so far, read as it grows."""
+
+    def __init__(self, ledger: Path) -> None:
+        self.requests, self.price = 0, Decimal(0)
+        self._ledger = ledger
+        self._read = 0
+
+    def look(self) -> None:
+        with self._ledger.open("rb") as file:
+            file.seek(self._read)
+            whole = file.read().rpartition(b"\n")[0] + b"\n"
+        self._read += len(whole)
+        for line in whole.splitlines():
+            if b'"moment":"arrived"' in line:  # where a request is billed
+                self.requests += 1
+                self.price += Decimal(json.loads(line)["price"])
+
+
+def bill_so_far(found: Found, kill: int, store: Path, paid: Paid) -> None:
+    """The ledger against the record, at the moment of a kill."""
+    record, prices = SqliteStore.open(store, create=False), read_prices(PRICES)
+    (run,) = record.runs()
+    low, unknown = record.costs(run.id)
+    most = low + sum(
+        (prices.worst_case(each.model, each.request) or Decimal(0) for each in unknown), Decimal(0)
+    )
+    attempts, _ = attempts_of(store)
+    paid.look()
+    found.check(low <= paid.price <= most, f"kill {kill}: ${paid.price} is not in [${low}, ${most}]")
+    found.check(paid.requests <= attempts, f"kill {kill}: {paid.requests} requests, {attempts} attempts")
 
 
 def trials_of(store: Path) -> Iterator[Trial]:
@@ -161,15 +201,20 @@ def compare(found: Found, store: Path, reference: Path, planned: int) -> None:
     ends = Counter(trial.transcript.outcome.reason for trial in trials_of(reference))
     print(f"ends of the undisturbed run: {dict(ends)}")
     keys: Counter[str] = Counter()
+    sizes: list[int] = []
     other = doubled = 0
     for trial in trials_of(store):
         keys[trial.key] += 1
+        sizes.append(len(turns(trial)))
         other += played(trial) != whole.get(trial.key)
         done = sum(call.state is CallState.DONE for call in trial.calls)
         said = [e.call for e in trial.transcript.events if e.kind is EventKind.SAID and e.call]
         doubled += done != len(turns(trial)) or len(said) != len(set(said))
     lost, twice = len(whole.keys() - keys.keys()), sum(n - 1 for n in keys.values())
     print(f"trials: {planned} planned, {len(keys)} recorded, {lost} lost, {twice} recorded twice")
+    print(
+        f"calls of one conversation: {min(sizes)} to {max(sizes)}, {sum(sizes) / len(sizes):.1f} on average"
+    )
     print(f"transcripts: {other} differ from the undisturbed run, {doubled} hold a turn twice")
     found.check(len(whole) == planned, f"the undisturbed run recorded {len(whole)} of {planned} trials")
     found.check(len(keys) == planned and not lost and not twice, "recorded trials are not those planned")
@@ -204,9 +249,15 @@ def bill(found: Found, store: Path, ledger: Path) -> None:
 
 
 def kill_all(
-    found: Found, given: argparse.Namespace, start: list[str], store: Path, draw: random.Random
-) -> int:
-    """The run with its kills, to its end; gives how many kills there were."""
+    found: Found,
+    given: argparse.Namespace,
+    start: list[str],
+    store: Path,
+    *,
+    paid: Paid,
+    draw: random.Random,
+) -> None:
+    """The run with its kills, to its end."""
     resume = [ASSAY, "run", "--resume", "--store", str(store), "--quiet"]
     room = max(1, given.trials - 2 * given.in_flight)  # after the last kill something is left to do
     targets = sorted(draw.uniform(0, room) for _ in range(given.kills))
@@ -224,7 +275,8 @@ def kill_all(
         if not victim.kill():
             break
         kills, victim = kills + 1, None
-        cut = cut_calls(store)
+        _, cut = attempts_of(store)
+        bill_so_far(found, kills, store, paid)
         most = max(most, cut - before)
         found.check(cut - before <= most_cut, f"kill {kills} cut {cut - before} calls")
         before = cut
@@ -234,7 +286,6 @@ def kill_all(
     if victim is None:
         timed(resume)
     print(f"kills: {kills}, each cut at most {most} calls of {given.in_flight} in flight")
-    return kills
 
 
 def main() -> int:
@@ -242,7 +293,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--trials", type=int, default=2000)
     parser.add_argument("--in-flight", type=int, default=16)
-    parser.add_argument("--delay-ms", type=float, default=20)
+    parser.add_argument("--delay-ms", type=float, default=50)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=0)
     given = parser.parse_args()
@@ -266,7 +317,8 @@ def main() -> int:
                 "workers": given.workers,
             }
             plan.write_text(PLAN.format(url=url, **form))
-            kill_all(found, given, [*run, str(store)], store, random.Random(given.seed))
+            draw = random.Random(given.seed)
+            kill_all(found, given, [*run, str(store)], store, paid=Paid(ledger), draw=draw)
         compare(found, store, reference, planned)
         bill(found, store, ledger)
     for fault in found.faults:
