@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import resource
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 from msgspec import structs
@@ -81,6 +83,61 @@ async def test_a_thousand_endless_replies_end_by_their_clock_and_leave_nothing(f
             await asyncio.sleep(0.001)
     assert asyncio.all_tasks() == {asyncio.current_task()}
     assert len(loop._selector.get_map()) <= 1  # asyncio's own
+
+
+@contextmanager
+def many_files(count):
+    """A process may have a thousand files open, as a rule: here more, where it may raise that."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < count:
+        pytest.skip(f"needs {count} open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.fixture
+def served():
+    """The base URL of an emulator that is a process of its own, with room for thousands of connections."""
+    with many_files(4096):
+        command = [sys.executable, "-m", "assay.emulator"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout is not None
+            yield server.stdout.readline().strip()
+            server.terminate()
+
+
+async def test_a_thousand_dripping_bodies_at_once_end_by_the_total_clock_and_leave_nothing(served):
+    limit, at_once = 3.0, 1000
+    loop, worst = asyncio.get_running_loop(), [0.0]
+    clocks = Clocks(connect=30, first_byte=30, idle=30, total=limit)
+    client, before = Client(), set(loop._selector.get_map())
+    fault = {"x-fault": "drip:bps=20"}
+    model = OpenAIModel("m", "echo", served, None, client, clocks=clocks, headers=fault)
+    timer = asyncio.create_task(late(limit, worst))
+
+    async def ask(n):
+        began = time.monotonic()
+        with pytest.raises(CallError) as caught:
+            await model.ask(Request((QUESTION, say("user", str(n)))))
+        return caught.value, time.monotonic() - began
+
+    ended = await asyncio.gather(*[ask(n) for n in range(at_once)])
+    timer.cancel()
+    await asyncio.gather(timer, return_exceptions=True)
+    assert {(error.error, error.detail) for error, _ in ended} == {(ErrorClass.TIMEOUT, "total")}
+    took = [seconds for _, seconds in ended]
+    assert limit <= min(took)
+    assert max(took) <= limit + 0.25 + worst[0]
+    assert sum(error.partial.instants.headers != 0 for error, _ in ended) > 0.9 * at_once  # they dripped
+    assert client.connections == 0
+    await client.close()
+    async with asyncio.timeout(5):
+        while set(loop._selector.get_map()) != before:  # the loop closes a socket in its next turn
+            await asyncio.sleep(0.001)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 MEMORY = """

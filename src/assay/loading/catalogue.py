@@ -128,10 +128,10 @@ def file_beside(name: str, folder: Path) -> str:
 def _check(catalogue: Catalogue, text: str) -> None:
     """Refuses what no run could use, and what must not stand in a file."""
     for name, endpoint in catalogue.endpoints.items():
-        _check_headers(endpoint.headers, f"{catalogue.path}{line_of(text, 'endpoints', name)}: {name}")
+        check_headers(endpoint.headers, f"{catalogue.path}{line_of(text, 'endpoints', name)}: {name}")
     for name, entry in catalogue.models.items():
         where = f"{catalogue.path}{line_of(text, 'models', name)}: {name}"
-        _check_headers(entry.headers, where)
+        check_headers(entry.headers, where)
         provider, slash, rest = entry.model.partition("/")
         if not slash or not rest or provider not in {*PROVIDERS, *OTHERS} - {"python"}:
             fix = "write model: provider/name"
@@ -151,7 +151,8 @@ def _check(catalogue: Catalogue, text: str) -> None:
             )
 
 
-def _check_headers(headers: dict[str, str], where: str) -> None:
+def check_headers(headers: dict[str, str], where: str) -> None:
+    """Raises UsageError for a header that cannot be sent, or may hold a key: what files say is recorded."""
     for name, value in headers.items():
         if not _HEADER.fullmatch(name) or not value.isprintable() or not value.isascii():
             raise UsageError(f"{where}: {name!r} is no header", fix="write plain ASCII on one line")

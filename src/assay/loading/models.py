@@ -222,9 +222,9 @@ def _clocks(timeouts: dict[str, float]) -> Clocks:
 
 def _check_url(url: str) -> None:
     parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if "@" not in url and (parts.scheme not in {"http", "https"} or not parts.hostname):
         raise UsageError(f"{url!r} is no address", fix="write http://HOST:PORT/v1")
-    if parts.username or parts.password:
+    if "@" in url:  # not shown: what stands before it may be a secret
         raise UsageError("an address must not hold a user or password", fix="use --key-variable NAME")
 
 

@@ -10,7 +10,7 @@ from msgspec import convert, structs, to_builtins
 from assay.errors import UsageError
 from assay.keys import JSON
 from assay.loading import files
-from assay.loading.catalogue import FILE, file_beside
+from assay.loading.catalogue import FILE, check_headers, file_beside
 from assay.loading.datasets_hub import PREFIX
 from assay.loading.defaults import with_defaults
 from assay.loading.tasks import find_task
@@ -77,6 +77,10 @@ def check_plan(plan: Plan) -> None:
     for name, given in not_negative.items():
         if given is not None and given < 0:
             raise UsageError(f"{name} is {given:g}", fix=f"give a {name} of 0 or more")
+    for model in (*plan.models, *plan.cast.values()):
+        check_headers(model.headers, model.name)
+    for name, endpoint in plan.endpoints.items():
+        check_headers(endpoint.headers, name)
     if not plan.models:
         raise UsageError("the plan names no model", fix="add --model PROVIDER/NAME, or models: in the plan")
     names = [model.name for model in plan.models]

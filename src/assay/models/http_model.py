@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
+import json
 from collections.abc import Mapping
 from typing import Protocol
+from urllib.parse import quote, quote_plus
 
 from assay.errors import CallError, ErrorClass
 from assay.message import Instants, Reply, Request
@@ -129,9 +132,18 @@ class HttpModel:
 
     def _redact(self, error: CallError) -> None:
         if self._key:
-            error.detail = error.detail.replace(self._key, "[key]")
-            error.raw = error.raw.replace(self._key.encode(), b"[key]")
+            for spelling in _spellings(self._key):
+                error.detail = error.detail.replace(spelling, "[key]")
+                error.raw = error.raw.replace(spelling.encode("utf-8", "replace"), b"[key]")
             error.args = (f"{error.error}: {error.detail}",)
+
+
+def _spellings(key: str) -> list[str]:
+    """The key as it is, and as servers and proxies may write it in URLs, JSON and pages; longest first."""
+    within_json = json.dumps(key)[1:-1]
+    every = {key, quote(key), quote(key, safe=""), quote_plus(key), html.escape(key), within_json}
+    every |= {json.dumps(within_json)[1:-1], within_json.replace("/", "\\/"), html.escape(within_json)}
+    return sorted(every, key=len, reverse=True)
 
 
 class _Body:
