@@ -67,7 +67,7 @@ class Scripted:
 class Table:
     """A table with that seat alone."""
 
-    run, trial, seed, stopping, spent = "run", "key", 7, False, Decimal(0)
+    run, trial, repeat, seed, stopping, spent = "run", "key", 0, 7, False, Decimal(0)
 
     def __init__(self, seat: Seat) -> None:
         self.seats: Mapping[str, Seat] = {"judge": seat}

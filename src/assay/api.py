@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from assay import loop
 from assay.errors import UsageError
+from assay.exchanges.conversation.exchange import Conversation
 from assay.keys import JSON
 from assay.loading.bind import bound, bound_to_score
 from assay.loading.environment import Environment, read_environment
@@ -18,6 +20,7 @@ from assay.ports import Run, Stop, Watcher, Where
 from assay.reports.summary import Summary, summarise
 from assay.store.joined import SharedStore
 from assay.store.sqlite import SqliteStore
+from assay.watchers.session_end import SessionEnd
 from assay.watchers.telemetry import telemetry
 
 if TYPE_CHECKING:  # an extra
@@ -59,16 +62,28 @@ async def run(
         try:
             if on_bound is not None:
                 on_bound(ready)
+            ends = session_end(ready)
+            watchers = [*watchers, ends] if ends is not None else watchers
             if chosen.workers:
                 from assay.crew import crew
 
                 ended = await crew.run(ready, record, watchers, stop, environment=environment.values)
             else:
                 ended = await loop.run(ready, record, watchers, stop)
-            summary = summarise(record.trials(Where(run=ended.id)), ended)
+            if ends is not None:
+                await ends.drained()
+            summary = await asyncio.to_thread(summarise, record.trials(Where(run=ended.id)), ended)
         finally:
             await record.close()
     return Result(ended, summary, where)
+
+
+def session_end(bound: Bound) -> SessionEnd | None:
+    """What tells the session webhook of each conversation's end, where it wants to be told."""
+    webhook = bound.exchange.webhook if isinstance(bound.exchange, Conversation) else None
+    if webhook is None or not webhook.settings.end:
+        return None
+    return SessionEnd(webhook, bound.run.plan.get("prompt_version"))
 
 
 async def rescore(

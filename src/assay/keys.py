@@ -95,6 +95,13 @@ def unit(*what: JSON) -> float:
     return int.from_bytes(raw[:7], "big") / (1 << 56)
 
 
+def trial_id(run: str, trial: str) -> str:
+    """What names a trial beside those of other runs, as `assay show` takes it: the play key alone is the
+    same wherever the same is played.
+    """
+    return f"{run}/{trial}"
+
+
 def run_uuid(run: str) -> str:
     """The UUID that stands beside a run's id: version 5, so that either leads to the other."""
     return str(uuid.uuid5(_RUNS, run))

@@ -344,14 +344,14 @@ class Bound:
     def table(self, planned: Planned, store: Store, watchers: Sequence[Watcher], stop: Stop) -> TrialTable:
         """The table at which a trial is played."""
         play = self._play(planned.key, planned.case, store, watchers, stop)
-        return TrialTable(play, planned.seed, self.places[planned.model])
+        return TrialTable(play, planned.seed, self.places[planned.model], planned.repeat)
 
     def scoring_table(
         self, trial: Trial, scored: Scored, store: Store, watchers: Sequence[Watcher], stop: Stop
     ) -> TrialTable:
         """The table at which one scorer works at a trial: it has that scorer's seats only."""
         play = self._play(trial.key, trial.case, store, watchers, stop)
-        return TrialTable(play, trial.seed, scored.places)
+        return TrialTable(play, trial.seed, scored.places, trial.repeat)
 
     def _play(self, key: str, case: Case, store: Store, watchers: Sequence[Watcher], stop: Stop) -> Play:
         strict = self.plan.replay == "strict"

@@ -38,7 +38,7 @@ class Says:
 
 
 class FakeTable:
-    run, trial, stopping = "run_1", "t" * 32, False
+    run, trial, repeat, stopping = "run_1", "t" * 32, 0, False
 
     def __init__(self, *seats, clock=lambda: 0.0, spent="0", seed=7) -> None:
         self.seats = {seat.role: seat for seat in seats}

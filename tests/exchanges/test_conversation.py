@@ -92,7 +92,7 @@ class Says:
 
 
 class FakeTable:
-    run, trial, stopping = "run_1", "t" * 32, False
+    run, trial, repeat, stopping = "run_1", "t" * 32, 0, False
 
     def __init__(self, *seats, seed=7, clock=lambda: 0.0, spent="0") -> None:
         self.seats = {seat.role: seat for seat in seats}

@@ -4,7 +4,9 @@ import base64
 import hashlib
 import hmac
 import json
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email.utils import format_datetime
 from random import Random
 
 import pytest
@@ -14,15 +16,17 @@ from assay.case import Case
 from assay.errors import CallError, ErrorClass, UsageError
 from assay.exchanges.conversation import Conversation, Settings, WebhookSettings
 from assay.exchanges.conversation.loops import Side, Spoken, farewell_loop, repetition_loop
-from assay.exchanges.conversation.webhook import signed
-from assay.keys import JSON, random_stream
+from assay.exchanges.conversation.webhook import FAILURES, OPEN_SECONDS, Webhook, keys_of, signed
+from assay.keys import JSON, random_stream, run_uuid
 from assay.message import Message, Reply
 from assay.ports import Capabilities, Fetched
 from assay.templates import Template
 from assay.trial import EventKind, Status, Transcript, status_after_play
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
-CASE = Case("cafe", "first", facts={"ORDER_GOAL": "[]", "CITY": "Москва", "CLIENT": {}})
+CASE = Case(
+    "cafe", "first", facts={"ORDER_GOAL": "[]", "CITY": "Москва", "CLIENT": {}, "CURRENT_DATE": "2025-06-08"}
+)
 
 
 class Receiver:
@@ -62,7 +66,7 @@ class Agent:
 
 
 class FakeTable:
-    run, trial, seed, stopping, spent = "run_1", "f00d", 7, False, Decimal(0)
+    run, trial, repeat, seed, stopping, spent = "run_1", "f00d", 2, 7, False, Decimal(0)
 
     def __init__(self, held=None) -> None:
         self.agent, self.held = Agent(), held
@@ -97,6 +101,7 @@ def exchange(receiver, **settings) -> Conversation:
         Template("City {{CITY}}; goal {{ORDER_GOAL}}.", "agent.txt"),
         fetch=receiver,
         secret=SECRET,
+        prompt_version="v3",
     )
 
 
@@ -116,18 +121,28 @@ async def test_the_call_is_signed_and_tells_no_goal():
     url, body, headers = receiver.posts[0]
     assert url == "https://hooks.example/init"
     assert table.effects == [("webhook", "session.init")]
-    assert headers["webhook-id"] == "f00d.init"
-    signed_text = f"f00d.init.{headers['webhook-timestamp']}.".encode() + body
+    assert headers["webhook-id"] == "run_1/f00d.init"
+    signed_text = f"run_1/f00d.init.{headers['webhook-timestamp']}.".encode() + body
     mac = hmac.new(b"0123456789abcdef01234567", signed_text, hashlib.sha256).digest()
     assert headers["webhook-signature"] == "v1," + base64.b64encode(mac).decode()
-    sent = json.loads(body)
-    assert (sent["type"], sent["version"], sent["case_id"], sent["scenario"]) == (
-        "session.init",
-        1,
-        "cafe",
-        "first",
-    )
-    assert sent["variables"] == {"CITY": "Москва"}
+    assert json.loads(body) == {
+        "type": "session.init",
+        "version": 1,
+        "batch_id": run_uuid("run_1"),
+        "session_id": "f00d",
+        "trial_id": "run_1/f00d",
+        "scenario": "first",
+        "case_id": "cafe",
+        "repeat": 2,
+        "attempt": 1,
+        "seed": 7,
+        "prompt_version": "v3",
+        "language": "ru",
+        "current_date": "2025-06-08",
+        "variables": {"CITY": "Москва", "CURRENT_DATE": "2025-06-08"},
+    }
+    assert headers["content-type"] == "application/json; charset=utf-8"
+    assert headers["user-agent"].startswith("assay/")
 
 
 async def test_the_goal_is_sent_where_the_settings_say_so():
@@ -179,13 +194,21 @@ async def test_what_it_may_not_do_ends_the_trial_before_any_model_is_asked(answe
 
 @pytest.mark.parametrize(
     "first",
-    [ok(429, {"retry-after": "0"}), ok(503), ok(408), CallError(ErrorClass.CONNECT, "refused")],
-    ids=["429", "503", "408", "connect"],
+    [
+        ok(429, {"retry-after": "0"}),
+        ok(503),
+        ok(408),
+        ok(425),
+        CallError(ErrorClass.CONNECT, "refused"),
+        CallError(ErrorClass.TIMEOUT, "total"),
+        CallError(ErrorClass.TRANSPORT, "reset"),
+    ],
+    ids=["429", "503", "408", "425", "connect", "timeout", "reset"],
 )
 async def test_a_passing_failure_is_tried_again_under_the_same_id(first):
     transcript, receiver, _ = await played(first, ok())
     assert transcript.outcome.reason == "goal_done"
-    assert {headers["webhook-id"] for _, _, headers in receiver.posts} == {"f00d.init"}
+    assert {headers["webhook-id"] for _, _, headers in receiver.posts} == {"run_1/f00d.init"}
     assert len(receiver.posts) == 2
 
 
@@ -244,7 +267,116 @@ def test_a_webhook_without_a_secret_is_refused_and_the_secret_is_in_no_key():
 
 def test_a_plain_secret_signs_as_its_bytes():
     mac = hmac.new(b"plain", b"i.5.body", hashlib.sha256).digest()
-    assert signed("plain", "i", 5, b"body") == "v1," + base64.b64encode(mac).decode()
+    assert signed(keys_of("plain"), "i", 5, b"body") == "v1," + base64.b64encode(mac).decode()
+
+
+def test_the_signature_is_that_of_the_standards_own_example():
+    """The vector that the reference libraries of Standard Webhooks are tested with."""
+    made = signed(
+        keys_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+        "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        1614265330,
+        b'{"test": 2432232314}',
+    )
+    assert made == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_while_a_secret_takes_the_place_of_another_both_sign():
+    old = base64.b64encode(b"an older key of some length").decode()
+    both = signed(keys_of(f"{SECRET} whsec_{old}"), "i", 5, b"body").split()
+    assert both == [
+        signed(keys_of(SECRET), "i", 5, b"body"),
+        signed([b"an older key of some length"], "i", 5, b"body"),
+    ]
+
+
+@pytest.mark.parametrize("secret", ["", " ", "whsec_", "whsec_not base64!", "whsec_a"])
+def test_a_secret_that_signs_nothing_is_refused(secret):
+    with pytest.raises(UsageError, match=r"secret|base64"):
+        Webhook(WebhookSettings("https://h.example/"), Receiver(), secret)
+
+
+class Patience:
+    """A clock that only moves when somebody waits, and what they waited."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.waits: list[float] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    async def pause(self, seconds) -> None:
+        self.now += seconds
+        self.waits.append(seconds)
+
+
+def webhook(receiver, patience, **settings) -> Webhook:
+    return Webhook(
+        WebhookSettings("https://h.example/", **settings),
+        receiver,
+        SECRET,
+        clock=patience.clock,
+        pause=patience.pause,
+    )
+
+
+async def test_the_waits_are_half_a_second_and_two_with_the_jitter_of_the_seed():
+    seen = []
+    for seed in (1, 1, 2):
+        patience = Patience()
+        await webhook(Receiver(ok(503)), patience).init("t", {}, random_stream(seed, "webhook"))
+        first, second = patience.waits
+        assert 0.25 <= first <= 0.75
+        assert 1 <= second <= 3
+        seen.append(patience.waits)
+    assert seen[0] == seen[1] != seen[2]
+
+
+@pytest.mark.parametrize(
+    ("asked", "waited"),
+    [
+        ("3", 3.0),
+        ("99", 10.0),
+        (timedelta(seconds=300), 10.0),
+        (timedelta(seconds=-300), 0.0),
+    ],
+)
+async def test_a_wait_that_is_asked_for_is_kept_up_to_ten_seconds(asked, waited):
+    patience = Patience()
+    if isinstance(asked, timedelta):
+        asked = format_datetime(datetime.now(UTC) + asked)
+    await webhook(Receiver(ok(429, {"retry-after": asked}), ok()), patience).init("t", {}, Random(1))
+    assert patience.waits == [waited]
+
+
+@pytest.mark.parametrize("asked", ["soon", "-3", "1e9", "NaN"])
+async def test_a_wait_that_makes_no_sense_is_the_usual_one(asked):
+    patience = Patience()
+    await webhook(Receiver(ok(503, {"retry-after": asked}), ok()), patience).init("t", {}, Random(1))
+    assert 0.25 <= patience.waits[0] <= 0.75
+
+
+async def test_after_twenty_failures_in_a_row_the_rest_fails_at_once_for_half_a_minute():
+    receiver, patience = Receiver(ok(503)), Patience()
+    hook = webhook(receiver, patience, attempts=1)
+    for _ in range(FAILURES):
+        await hook.init("t", {}, Random(1))
+    assert len(receiver.posts) == FAILURES
+    with pytest.raises(CallError, match="not called"):
+        await hook.init("t", {}, Random(1))
+    assert len(receiver.posts) == FAILURES
+    patience.now += OPEN_SECONDS + 1
+    receiver.answers = [ok()]
+    assert (await hook.init("t", {}, Random(1)))["status"] == 200
+    receiver.answers = [ok(503)]
+    for _ in range(FAILURES - 1):
+        await hook.init("t", {}, Random(1))
+    receiver.answers = [ok(400)]  # an answer, if a bad one: the address is there
+    await hook.init("t", {}, Random(1))
+    receiver.answers = [ok(503)]
+    await hook.init("t", {}, Random(1))
+    assert len(receiver.posts) == 2 * FAILURES + 2
 
 
 RU = phrases_of("ru")

@@ -58,7 +58,7 @@ class FakeSeat:
 class FakeTable:
     """A table with one seat; no effects, nothing spent."""
 
-    run, trial, seed, stopping, spent = "run", "key", 7, False, Decimal(0)
+    run, trial, repeat, seed, stopping, spent = "run", "key", 0, 7, False, Decimal(0)
 
     def __init__(self, seat: Seat) -> None:
         self.seats: Mapping[str, Seat] = {"judge": seat}

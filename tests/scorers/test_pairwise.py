@@ -45,7 +45,7 @@ class Rule:
 class Table:
     """A table with one seat, of which a scorer asks nothing else."""
 
-    run, trial, seed, stopping, spent = "run", "key", 7, False, Decimal(0)
+    run, trial, repeat, seed, stopping, spent = "run", "key", 0, 7, False, Decimal(0)
 
     def __init__(self, seat: Seat) -> None:
         self.seats: Mapping[str, Seat] = {"judge": seat}

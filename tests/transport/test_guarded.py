@@ -25,7 +25,16 @@ HERE = [  # spellings that lead, or would lead, to this machine or its nets
         "127.0.0.1.",
     ),
     *("①②⑦.⓪.⓪.①", "%31%32%37.0.0.1", "127。0。0。1"),
+    *(
+        "LOCALHOST",
+        "localhost.",
+        "127.0.0.1%00.example",
+        "x@127.0.0.1",
+        "[0:0:0:0:0:ffff:7f00:1]",
+        "[::ffff:0:0]",
+    ),
 ]
+assert len(HERE) >= 30
 
 
 @pytest.mark.parametrize("host", HERE)

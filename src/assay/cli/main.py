@@ -30,6 +30,7 @@ VERBS = {
     "emulate": "Start the emulated model server.",
     "serve": "Serve batches of conversations by REST.",
     "batch": "Post, watch, fetch and cancel batches of a service.",
+    "summarise": "What the results in a file come to; a histogram.",
     "init": "Write a commented task and plan to start from.",
     "doctor": "Say what is there and what is missing, a line each.",
     "demo": "A first run that needs no key and no network.",

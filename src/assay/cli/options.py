@@ -47,6 +47,13 @@ prompt_version_option = click.option(
 workers_option = click.option(
     "--workers", type=click.IntRange(min=0), metavar="N", help="Play in N processes; 0: in this one."
 )
+log_content_option = click.option(
+    "--log-content",
+    type=click.Choice(["full", "hash", "none"]),
+    default="full",
+    show_default=True,
+    help="What was said, in the log files: the text, its hash, nothing.",
+)
 quiet_option = click.option("--quiet", is_flag=True, help="Print nothing but the result and errors.")
 
 

@@ -22,7 +22,7 @@ from assay.ports import Run, Stop, Watcher, Where
 from assay.reports.compare import compare
 from assay.reports.forecast import Forecast
 from assay.store.sqlite import SqliteStore
-from assay.watchers.log_files import LogFiles
+from assay.watchers.log_files import Content, LogFiles
 from assay.watchers.progress import LiveProgress, PlainProgress
 
 
@@ -35,6 +35,7 @@ def play(
     quiet: bool = False,
     shown: bool = True,
     log_folder: str | None = None,
+    log_content: Content = "full",
     watchers: Sequence[Watcher] = (),
 ) -> tuple[Result, int]:
     """Runs the plan and shows it; returns its result and the exit code.
@@ -49,7 +50,8 @@ def play(
     if not silent:
         listeners.append(progress)
     if log_folder is not None:
-        listeners.append(LogFiles(Path(log_folder)))
+        secrets = read_environment().secrets
+        listeners.append(LogFiles(Path(log_folder), secrets=secrets, content=log_content))
     told: list[Forecast] = []
     announced = None if silent else lambda bound: told.append(announce(bound, store))
     try:

@@ -8,9 +8,17 @@ from pathlib import Path
 
 import click
 
-from assay.cli.options import json_option, plan_of, plan_options, quiet_option, store_option
+from assay.cli.options import (
+    json_option,
+    log_content_option,
+    plan_of,
+    plan_options,
+    quiet_option,
+    store_option,
+)
 from assay.errors import UsageError
 from assay.keys import JSON
+from assay.watchers.log_files import Content
 
 
 @click.command("run")
@@ -21,6 +29,7 @@ from assay.keys import JSON
 @click.option("--stream", is_flag=True, help="Stream replies, so that TTFT is measured.")
 @click.option("--dry-run", is_flag=True, help="Check everything, say what it would take, run nothing.")
 @click.option("--log-dir", metavar="DIR", help="Write log files there.")
+@log_content_option
 @store_option
 @json_option
 @quiet_option
@@ -32,6 +41,7 @@ def command(
     stream: bool,
     dry_run: bool,
     log_dir: str | None,
+    log_content: Content,
     store: str,
     as_json: bool,
     quiet: bool,
@@ -53,7 +63,7 @@ def command(
     if resume is not None:
         if dry_run:
             raise UsageError("--dry-run is for a new run", fix="leave out --resume")
-        again = {"as_json": as_json, "quiet": quiet, "log_folder": log_dir}
+        again = {"as_json": as_json, "quiet": quiet, "log_folder": log_dir, "log_content": log_content}
         changes: dict[str, JSON] = {"retry_failed": retry_failed}
         if given["workers"] is not None:
             changes["workers"] = given["workers"]
@@ -70,7 +80,9 @@ def command(
     if dry_run:
         foresee(plan, store, as_json=as_json)
         return
-    _, code = play(plan, store=store, as_json=as_json, quiet=quiet, log_folder=log_dir)
+    _, code = play(
+        plan, store=store, as_json=as_json, quiet=quiet, log_folder=log_dir, log_content=log_content
+    )
     sys.exit(code)
 
 

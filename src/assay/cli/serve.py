@@ -7,17 +7,9 @@ from pathlib import Path
 
 import click
 
-from assay.cli.options import prompt_version_option, prompts_option, store_option
+from assay.cli.options import log_content_option, prompt_version_option, prompts_option, store_option
 from assay.errors import UsageError
 from assay.keys import JSON
-
-LOG_CONTENT = click.option(
-    "--log-content",
-    type=click.Choice(["full", "hash", "none"]),
-    default="full",
-    show_default=True,
-    help="What was said, in the log files: the text, its hash, nothing.",
-)
 
 
 @click.command("serve")
@@ -36,7 +28,7 @@ LOG_CONTENT = click.option(
 )
 @click.option("--results-dir", default="results", show_default=True, help="Each batch leaves files there.")
 @click.option("--log-dir", default="logs", show_default=True, help="Log files go there.")
-@LOG_CONTENT
+@log_content_option
 @click.option(
     "--queue", type=click.IntRange(min=1), default=100, show_default=True, help="Batches that may wait."
 )

@@ -11,6 +11,7 @@ from msgspec import structs
 
 from assay.cli.options import (
     json_option,
+    log_content_option,
     prompt_version_option,
     prompts_option,
     quiet_option,
@@ -21,6 +22,7 @@ from assay.errors import UsageError
 from assay.keys import JSON
 from assay.loading.environment import Environment
 from assay.plan import ModelChoice, Plan
+from assay.ports import Run, Where
 from assay.schedule import Closed
 from assay.seat.retry import Retry
 
@@ -50,6 +52,7 @@ SETTINGS = {"MAX_TURNS": "max_turns", "TIMEOUT_SEC": "timeout_s"}
 @click.option("--retries", type=int, metavar="N", help="Further attempts at a failed call.")
 @workers_option
 @click.option("--log-dir", metavar="DIR", help="Write log files there.")
+@log_content_option
 @store_option
 @json_option
 @quiet_option
@@ -80,10 +83,11 @@ def command(file: str | None, **given: JSON) -> None:
         quiet=given["quiet"],
         shown=single is None,
         log_folder=given["log_dir"],
+        log_content=given["log_content"],
         watchers=watchers,
     )
     if given["output_dir"] is not None:
-        _write(result.run.id, given["store"], Path(given["output_dir"]), quiet=given["quiet"])
+        _write(result.run, result.store, Path(given["output_dir"]), quiet=given["quiet"])
     sys.exit(code)
 
 
@@ -161,19 +165,18 @@ def _seated(plan: Plan, model: ModelChoice, limits: dict[str, float], *, judged:
     return structs.replace(plan, models=plan.models or (model,), cast=cast, exchange=exchange)
 
 
-def _write(run: str, store: str, folder: Path, *, quiet: bool) -> None:
-    """The results in all three forms, named as the classic command names them."""
-    from assay.ports import Where
-    from assay.store.export import export_to
-    from assay.store.forms import Format
+def _write(run: Run, store: Path, folder: Path, *, quiet: bool) -> None:
+    """The results and what they come to, in files named as the classic command names them."""
+    from assay.reports.result_files import ResultFiles, conversation_figures
+    from assay.store.figures import ended
+    from assay.store.results import stamp_of
     from assay.store.sqlite import SqliteStore
 
-    folder.mkdir(parents=True, exist_ok=True)
-    record = SqliteStore.open(Path(store), create=False)
-    stamp = time.strftime("%Y%m%d_%H%M%S", time.gmtime())
-    forms: tuple[Format, ...] = ("ndjson", "csv", "json")
-    for form in forms:
-        path = folder / f"batch_{run}_{stamp}.{form}"
-        export_to(path, record.trials(Where(run=run)), form)
-        if not quiet:
+    record = SqliteStore.open(store, create=False)
+    files = ResultFiles(folder, run.id, stamp_of(time.time_ns()))
+    files.write(lambda: record.trials(Where(run=run.id)), run.plan.get("prompt_version"))
+    scenarios = len({each.case for each in ended(store, run.id)})
+    files.summarise(conversation_figures(store, run.id, run.id, scenarios))
+    if not quiet:
+        for path in (*files.paths, files.summary):
             click.echo(f"wrote {path}")

@@ -164,6 +164,7 @@ def _conversation(draft: Draft) -> Exchange:
         recorded=_recorded(settings.replay) if settings.replay is not None else None,
         fetch=draft.fetch,
         secret=draft.environment.get("WEBHOOK_SECRET") or "",
+        prompt_version=prompts.version,
     )
 
 

@@ -91,7 +91,7 @@ def read_rows(path: Path) -> Iterator[tuple[int, int, dict[str, JSON]]]:
     row's number, since its rows may span lines.
     """
     if path.suffix.lower() == ".csv":
-        yield from _csv_rows(path)
+        yield from csv_rows(read_text(path), path)
         return
     offset = 0
     try:
@@ -127,8 +127,9 @@ def _kind(value: JSON) -> str:
     return names.get(type(value), "null")
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[int, int, dict[str, JSON]]]:
-    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
+def csv_rows(text: str, path: Path) -> Iterator[tuple[int, int, dict[str, JSON]]]:
+    """The rows of a CSV's text as (line number, row number, row); `path` is for errors."""
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         for index, row in enumerate(reader):
             if None in row or None in row.values():

@@ -25,9 +25,10 @@ class TrialTable:
     its own, so that two models of one conversation never draw alike.
     """
 
-    def __init__(self, play: Play, seed: int, places: Sequence[Place]) -> None:
+    def __init__(self, play: Play, seed: int, places: Sequence[Place], repeat: int = 0) -> None:
         self._play = play
         self.seed = seed
+        self.repeat = repeat
         self.seats: Mapping[str, Seat] = {
             place.role: TrialSeat(place, play, seed if not n else self._own_seed(place.role))
             for n, place in enumerate(places)

@@ -6,7 +6,6 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from assay.stats.intervals import Estimate
 from assay.store.batches import BatchState, Outcome
 
 
@@ -105,48 +104,6 @@ class Results(Struct, frozen=True):
     results: list[Result]
     total_results: int
     partial: bool = False
-
-
-class ScoreStatistics(Struct, frozen=True):
-    """Over the scored conversations alone; `std` is the sample deviation (n - 1)."""
-
-    mean: float | None
-    median: float | None
-    std: float | None
-    min: float | None
-    max: float | None
-    n: int
-    interval: Estimate | None
-
-
-class ScoreDistribution(Struct, frozen=True):
-    """How many conversations have which score; `other` are those between (a judge asked several times)."""
-
-    score_1: int
-    score_2: int
-    score_3: int
-    other: int = 0
-
-
-class BatchSummary(Struct, frozen=True):
-    """What a batch came to. A scenario is successful where it ended without an error, whatever its score;
-    `success_rate` is their share of those that ended, from 0 to 1. `goal` is the share of
-    conversations whose world ended as the goal asks.
-    """
-
-    batch_id: str
-    total_scenarios: int
-    successful_scenarios: int
-    failed_scenarios: int
-    success_rate: float | None
-    score_statistics: ScoreStatistics
-    score_distribution: ScoreDistribution
-    skipped_scenarios: int
-    scored: int
-    unscored: int
-    success: Estimate | None
-    goal: Estimate | None
-    partial: bool
 
 
 class Spent(Struct, frozen=True):

@@ -19,11 +19,11 @@ from litestar.response import Stream
 
 from assay import __version__
 from assay.loading.batches import MOST_BYTES, PostedBatch
+from assay.reports.scores import BatchSummary
 from assay.service.answers import (
     BatchCost,
     BatchList,
     BatchStatus,
-    BatchSummary,
     Health,
     Launched,
     Problem,

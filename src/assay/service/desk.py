@@ -17,8 +17,9 @@ from assay.loading.bind import new_run_id
 from assay.loading.plans import plan_json
 from assay.plan import Plan
 from assay.ports import Where
+from assay.reports.scores import BatchSummary
 from assay.service import reading
-from assay.service.answers import BatchCost, BatchLine, BatchList, BatchStatus, BatchSummary, Launched
+from assay.service.answers import BatchCost, BatchLine, BatchList, BatchStatus, Launched
 from assay.service.problems import Refusal, refused
 from assay.service.progress import Progress
 from assay.service.settings import Settings

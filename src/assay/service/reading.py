@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -11,16 +10,13 @@ import msgspec
 
 from assay.keys import digest
 from assay.loading.bind import PRICES, read_prices
+from assay.reports.scores import BatchSummary, batch_summary
 from assay.service.answers import (
     BatchCost,
     BatchStatus,
-    BatchSummary,
-    ScoreDistribution,
-    ScoreStatistics,
     Spent,
 )
 from assay.service.progress import Figures
-from assay.stats.intervals import Estimate, bounded_mean, rate
 from assay.store.batches import Batch
 from assay.store.figures import Spending
 from assay.store.results import utc
@@ -28,8 +24,6 @@ from assay.trial import Status
 
 NEARLY = 99.9
 """The most that the progress of an unfinished batch shows."""
-
-GRADES = (1.0, 3.0)
 
 
 def a_case(batch: Batch) -> int:
@@ -87,51 +81,20 @@ def status(batch: Batch, figures: Figures, slots: int = 0) -> BatchStatus:
 def summary(
     batch: Batch, standing: BatchStatus, grades: Sequence[float], goals: Sequence[float]
 ) -> BatchSummary:
-    """What a batch has come to: the statistics are over the scored conversations alone."""
-    successful, failed = standing.completed_scenarios, standing.failed_scenarios
-    ended = successful + failed
-    return BatchSummary(
-        batch_id=batch.id,
-        total_scenarios=standing.total_scenarios,
-        successful_scenarios=successful,
-        failed_scenarios=failed,
-        success_rate=successful / ended if ended else None,
-        score_statistics=score_statistics(grades),
-        score_distribution=score_distribution(grades),
-        skipped_scenarios=standing.skipped_scenarios,
-        scored=len(grades),
+    """What a batch has come to."""
+    scenarios = {
+        "completed": standing.completed_scenarios,
+        "failed": standing.failed_scenarios,
+        "skipped": standing.skipped_scenarios,
+    }
+    return batch_summary(
+        batch.id,
+        standing.total_scenarios,
+        scenarios,
         unscored=standing.unscored,
-        success=rate(successful, ended) if ended else None,
-        goal=_share(goals),
+        grades=grades,
+        goals=goals,
         partial=not batch.terminal,
-    )
-
-
-def _share(goals: Sequence[float]) -> Estimate | None:
-    """The share of conversations that reached their goal."""
-    return rate(sum(goal == 1 for goal in goals), len(goals)) if goals else None
-
-
-def score_statistics(grades: Sequence[float]) -> ScoreStatistics:
-    """Mean, median, sample deviation, least and greatest, with an interval of the mean."""
-    if not grades:
-        return ScoreStatistics(None, None, None, None, None, 0, None)
-    return ScoreStatistics(
-        mean=statistics.fmean(grades),
-        median=statistics.median(grades),
-        std=statistics.stdev(grades) if len(grades) > 1 else None,
-        min=min(grades),
-        max=max(grades),
-        n=len(grades),
-        interval=bounded_mean(grades, GRADES),
-    )
-
-
-def score_distribution(grades: Iterable[float]) -> ScoreDistribution:
-    """How many grades are 1, 2 and 3."""
-    counts = Counter(grades)
-    return ScoreDistribution(
-        counts[1], counts[2], counts[3], counts.total() - counts[1] - counts[2] - counts[3]
     )
 
 

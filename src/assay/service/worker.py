@@ -14,13 +14,15 @@ from assay.errors import AssayError, StoreError, UsageError
 from assay.loading.plans import stored_plan
 from assay.plan import Bound, Plan
 from assay.ports import Run, Stop, Watcher, Where
+from assay.reports.result_files import ResultFiles, conversation_figures
 from assay.service.progress import Progress
+from assay.service.reading import a_case
 from assay.service.settings import Settings
 from assay.store import figures
 from assay.store.batches import Batch, Batches, BatchState, Outcome
-from assay.store.forms import Form, Format, pieces, write_whole
+from assay.store.forms import write_whole
 from assay.store.heartbeat import Taken
-from assay.store.results import ResultRow, result_row, stamp_of
+from assay.store.results import stamp_of
 from assay.store.sqlite import SqliteStore
 from assay.watchers.log_files import LogFiles
 
@@ -190,7 +192,8 @@ class Worker:
         version = None if playing.bound is None else playing.bound.run.plan.get("prompt_version")
         if version is not None:
             await self._batches.prompts(batch.id, version)
-        await asyncio.to_thread(write_results, self._settings, batch, version or batch.prompt)
+        total = batch.trials // a_case(batch)
+        await asyncio.to_thread(write_files, self._settings, batch, version or batch.prompt, total)
         state, outcome = ended_as(batch, progress, error)
         await self._batches.end(batch.id, state, outcome, error, to_builtins(progress.figures))
         _LOG.info("batch %s has ended: %s, %d conversations", batch.id, outcome, progress.ended)
@@ -206,16 +209,12 @@ def ended_as(batch: Batch, progress: Progress, error: str | None) -> tuple[Batch
     return "completed", "completed" if whole else "completed_with_errors"
 
 
-def write_results(settings: Settings, batch: Batch, version: str | None) -> None:
+def write_files(settings: Settings, batch: Batch, version: str | None, total: int) -> None:
     """The files that the classic service leaves of a batch, named after its start."""
-    settings.results.mkdir(parents=True, exist_ok=True)
-    stamp = stamp_of(batch.started or batch.created)
-    forms: tuple[Format, ...] = ("ndjson", "csv", "json")
-    for to in forms:
-        trials = SqliteStore.open(settings.store, create=False).trials(Where(run=batch.run))
-        rows = (result_row(trial, version) for trial in trials)
-        form = Form(to, counts=True, batch=batch.id)
-        write_whole(settings.results / f"batch_{batch.id}_{stamp}.{to}", pieces(rows, ResultRow, form))
+    run, path = batch.run, settings.store
+    files = ResultFiles(settings.results, batch.id, stamp_of(batch.started or batch.created))
+    files.write(lambda: SqliteStore.open(path, create=False).trials(Where(run=run)), version)
+    files.summarise(conversation_figures(path, run, batch.id, total))
 
 
 def passing(trouble: Exception, *, begun: bool, bound: bool) -> bool:

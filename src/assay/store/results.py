@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from assay.trial import Event, EventKind, Status, Trial
 
@@ -31,10 +31,10 @@ CLASSIC = (
 
 class ResultRow(Struct, frozen=True, kw_only=True):
     """One conversation. `status` is `completed` (ended without an error, whatever the score), `failed`
-    or `skipped`; `trial_status`, `detail` and `end_reason` say more. `score` is the evaluator's
-    grade, None where it gave none; `total_turns` counts delivered lines. `goal` tells whether the world
-    ended as the goal asks. Tokens and dollars are sums over the live calls of all roles; dollars
-    are missing where the price of one of them is not known.
+    or `skipped`; `trial_status`, `detail` and `end_reason` say more. `score` is the evaluator's grade,
+    None where it gave none, or with `score_is_fallback` the number that stands for it; `total_turns`
+    counts delivered lines. `goal` tells whether the world ended as the goal asks. Tokens and dollars
+    are sums over the live calls of all roles; dollars are missing where a price is not known.
     """
 
     session_id: str
@@ -45,6 +45,7 @@ class ResultRow(Struct, frozen=True, kw_only=True):
     total_turns: int
     duration_seconds: float
     prompt_version: str | None
+    score_is_fallback: bool
     trial_status: str
     detail: str
     end_reason: str
@@ -95,11 +96,12 @@ def result_row(trial: Trial, prompt_version: str | None = None) -> ResultRow:
         session_id=trial.key,
         scenario=trial.case.name,
         status=state_of(trial.status),
-        score=_whole(grade.number) if grade is not None else None,
+        score=_whole(grade.number if graded else grade.fallback) if grade is not None else None,
         comment=grade.reason if graded and grade is not None else None,
         total_turns=sum(event.kind is EventKind.SAID and event.delivered for event in events),
         duration_seconds=round(trial.ended - trial.started, 3),
         prompt_version=prompt_version,
+        score_is_fallback=grade is not None and not graded and grade.fallback is not None,
         trial_status=trial.status.value,
         detail=trial.detail,
         end_reason=trial.transcript.outcome.reason,
@@ -125,7 +127,15 @@ def transcript_lines(trials: Iterable[Trial]) -> Iterator[TranscriptLine]:
     """Every event of the trials, a line each."""
     for trial in trials:
         for event in trial.transcript.events:
-            yield TranscriptLine(trial.key, trial.case.name, event)
+            yield TranscriptLine(trial.key, trial.case.name, _told(event))
+
+
+def _told(event: Event) -> Event:
+    """The event without what a webhook answered, which is not for whoever may call a service."""
+    if event.kind is not EventKind.EFFECT or event.role != "webhook" or not isinstance(event.data, dict):
+        return event
+    kept = ("name", "external_session_id", "skip", "failed")
+    return structs.replace(event, data={name: event.data.get(name) for name in kept})
 
 
 def utc(wall: int) -> str:

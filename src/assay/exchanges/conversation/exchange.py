@@ -23,7 +23,7 @@ from assay.exchanges.conversation.guarded import Watch, validity_of
 from assay.exchanges.conversation.play import Play, wall_clock
 from assay.exchanges.conversation.settings import RERUNS, Settings
 from assay.exchanges.conversation.webhook import Session, Webhook, WebhookError, read_session
-from assay.keys import JSON
+from assay.keys import JSON, run_uuid, trial_id
 from assay.message import Message, say
 from assay.ports import Fetch, Table
 from assay.templates import EVALUATOR_ONLY, Template
@@ -41,10 +41,10 @@ class Conversation:
 
     `client` is the prompt of a client model and is needed for the client kind `llm` alone. `recorded`
     finds what a replaying client repeats, by case id and trial seed. `fetch` and `secret` serve the
-    webhook; the secret appears in no record and no key.
+    webhook, which is told the `prompt_version`; the secret appears in no record and no key.
     """
 
-    __slots__ = ("_agent", "_client", "_recorded", "_settings", "_webhook", "_world")
+    __slots__ = ("_agent", "_client", "_recorded", "_settings", "_version", "_world", "webhook")
 
     def __init__(
         self,
@@ -56,6 +56,7 @@ class Conversation:
         recorded: Callable[[str, int], Recorded] | None = None,
         fetch: Fetch | None = None,
         secret: str = "",
+        prompt_version: str | None = None,
     ) -> None:
         """Raises UsageError where the settings need something that is not there."""
         self._settings = settings
@@ -63,7 +64,8 @@ class Conversation:
         self._client = client
         self._world = world
         self._recorded = recorded
-        self._webhook: Webhook | None = None
+        self._version = prompt_version
+        self.webhook: Webhook | None = None
         if settings.client == "llm" and client is None:
             raise UsageError("a client model needs a prompt", fix="name it under prompts: {client: FILE}")
         if settings.client == "scripted" and not settings.script:
@@ -74,9 +76,9 @@ class Conversation:
         for template in (agent, client):
             _refuse_evaluator_names(template)
         if settings.webhook is not None:
-            if fetch is None or not secret:
-                raise UsageError("the webhook has no secret to sign with", fix="set WEBHOOK_SECRET")
-            self._webhook = Webhook(settings.webhook, fetch, secret)
+            if fetch is None:
+                raise UsageError("the webhook has nothing to be called with", fix="give it a fetch")
+            self.webhook = Webhook(settings.webhook, fetch, secret)
 
     @property
     def seats(self) -> tuple[str, ...]:
@@ -104,7 +106,7 @@ class Conversation:
         except Stopped as stopped:
             return Transcript((), Outcome(stopped.reason))
         events: list[Event] = []
-        if self._webhook is not None:
+        if self.webhook is not None:
             events.append(Event(EventKind.EFFECT, "webhook", data=_recorded(session, outcome)))
             table.emit(events[-1])
         if outcome is not None:
@@ -114,7 +116,7 @@ class Conversation:
             try:
                 play = self._begun(case, facts, session, table, events=events, attempt=attempt)
             except UsageError as error:
-                if self._webhook is None:
+                if self.webhook is None:
                     raise
                 return Transcript(tuple(events), Outcome("webhook_error", detail=error.problem))
             transcript = await play.until_ended()
@@ -205,13 +207,13 @@ class Conversation:
 
     async def _session(self, case: Case, table: Table) -> tuple[Session, Outcome | None]:
         """What the webhook says, and how the play ends where it says that none is to be."""
-        if self._webhook is None or self._settings.webhook is None:
+        if self.webhook is None:
             return Session(), None
-        webhook, settings = self._webhook, self._settings.webhook
+        webhook, settings = self.webhook, self.webhook.settings
         payload = self._payload(case, table)
 
         async def init() -> JSON:
-            return await webhook.init(table.trial, payload, table.random("webhook"))
+            return await webhook.init(payload["trial_id"], payload, table.random("webhook"))
 
         try:
             session = read_session(await table.effect("webhook", "session.init", init), settings)
@@ -227,12 +229,15 @@ class Conversation:
         send_goal = self._settings.webhook is not None and self._settings.webhook.send_goal
         hidden = frozenset() if send_goal else GOAL_NAMES
         return {
-            "batch_id": table.run,
+            "batch_id": run_uuid(table.run),
             "session_id": table.trial,
-            "trial_id": table.trial,
+            "trial_id": trial_id(table.run, table.trial),
             "scenario": case.name,
             "case_id": case.id,
+            "repeat": table.repeat,
+            "attempt": 1,  # one call a trial, recorded: a further attempt at it replays the answer
             "seed": table.seed,
+            "prompt_version": self._version,
             "language": self._language(case.facts),
             "current_date": case.facts.get("CURRENT_DATE"),
             "variables": {name: value for name, value in case.facts.items() if name not in hidden},

@@ -60,12 +60,15 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WebhookSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """The session webhook. `allow_override` None allows every name but SEED and ORDER_GOAL."""
+    """The session webhook. `allow_override` None allows every name but SEED and ORDER_GOAL; with `end`
+    it is told of each conversation's end too.
+    """
 
     url: str
     allow_override: tuple[str, ...] | None = None
     on_error: Literal["fail", "continue"] = "fail"
     send_goal: bool = False
+    end: bool = False
     attempts: Annotated[int, Meta(ge=1, le=10)] = 3
     waits_s: tuple[float, ...] = (0.5, 2.0)
 

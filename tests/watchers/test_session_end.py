@@ -1,0 +1,139 @@
+"""session.end: each conversation's result, signed, once; what does not get through stops nothing."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import logging
+from decimal import Decimal
+
+import pytest
+
+from assay import api
+from assay.exchanges.conversation.settings import WebhookSettings
+from assay.exchanges.conversation.webhook import Webhook
+from assay.keys import run_uuid
+from assay.loading.environment import Environment
+from assay.plan import ModelChoice, Plan
+from assay.ports import Where
+from assay.store.sqlite import SqliteStore
+from assay.trial import Status
+from assay.watchers import session_end
+from assay.watchers.session_end import SessionEnd
+
+SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
+
+
+class Hook:
+    """An HTTP server on loopback that answers every POST with one status, and keeps what came."""
+
+    def __init__(self, status: int = 200) -> None:
+        self.status = status
+        self.posts: list[tuple[dict[str, str], bytes]] = []
+
+    async def __aenter__(self):
+        self._server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_) -> None:
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _answer(self, reader, writer) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")[1:-2]
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head)}
+        self.posts.append((headers, await reader.readexactly(int(headers["content-length"]))))
+        writer.write(b"HTTP/1.1 %d X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % self.status)
+        await writer.drain()
+        writer.close()
+
+
+def plan(port: int, **webhook) -> Plan:
+    settings = {"url": f"http://127.0.0.1:{port}/hook", "waits_s": [0.0], **webhook}
+    return Plan(
+        task="phone_orders",
+        limit=3,
+        models=(ModelChoice("emulated/agent"),),
+        exchange={"client": "rules", "webhook": settings},
+        scorers=("state",),
+    )
+
+
+ALLOWED = Environment({"WEBHOOK_SECRET": SECRET, "WEBHOOK_ALLOW_PRIVATE": "1", "WEBHOOK_ALLOW_HTTP": "1"})
+
+
+async def test_each_end_is_told_once_signed_and_with_the_result(tmp_path):
+    async with Hook(204) as hook:
+        result = await api.run(plan(hook.port, end=True), store=tmp_path / "a.db", environment=ALLOWED)
+    told = {}
+    for headers, body in hook.posts:
+        content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+        mac = hmac.new(b"0123456789abcdef01234567", content, hashlib.sha256).digest()
+        assert headers["webhook-signature"] == "v1," + base64.b64encode(mac).decode()
+        sent = json.loads(body, parse_float=Decimal)
+        told.setdefault(sent["type"], {})[headers["webhook-id"]] = sent
+    assert set(told) == {"session.init", "session.end"}
+    trials = list(SqliteStore.open(tmp_path / "a.db").trials(Where(run=result.run.id)))
+    assert set(told["session.end"]) == {f"{result.run.id}/{trial.key}.end" for trial in trials}
+    assert set(told["session.init"]) == {f"{result.run.id}/{trial.key}.init" for trial in trials}
+    for trial in trials:
+        sent = told["session.end"][f"{result.run.id}/{trial.key}.end"]
+        assert sent["batch_id"] == run_uuid(result.run.id)
+        assert sent["session_id"] == sent["result"]["session_id"] == trial.key
+        assert sent["result"]["status"] == "completed"
+        assert sent["result"]["goal"] == trial.scores[0].number
+        assert sent["result"]["cost_usd"] == sum(call.cost for call in trial.calls)
+    assert len(hook.posts) == 6
+
+
+async def test_no_end_is_told_where_nobody_asked_for_it(tmp_path):
+    async with Hook(204) as hook:
+        await api.run(plan(hook.port), store=tmp_path / "a.db", environment=ALLOWED)
+    assert {json.loads(body)["type"] for _, body in hook.posts} == {"session.init"}
+
+
+async def test_an_end_that_does_not_get_through_is_logged_and_changes_nothing(tmp_path, caplog, monkeypatch):
+    class Refusing:
+        async def post(self, url, body, headers):
+            raise AssertionError("never reached: the trial has no run")
+
+    watcher = SessionEnd(Webhook(WebhookSettings("https://h.example/"), Refusing(), SECRET))
+    await watcher.drained()
+    async with Hook(204) as hook:
+        chosen = plan(hook.port, end=True, on_error="continue")
+        hook.status = 500
+        with caplog.at_level(logging.WARNING, "assay.webhook"):
+            result = await api.run(chosen, store=tmp_path / "a.db", environment=ALLOWED)
+    assert result.run.state == "completed"
+    assert result.summary.statuses[Status.SCORED] == 3
+    assert sum("did not get through" in record.message for record in caplog.records) == 3
+    ids = [headers["webhook-id"] for headers, _ in hook.posts if headers["webhook-id"].endswith(".end")]
+    assert len(ids) == 9
+    assert len(set(ids)) == 3
+
+
+async def test_an_end_that_takes_too_long_is_given_up(monkeypatch, caplog, tmp_path):
+    monkeypatch.setattr(session_end, "PATIENCE", 0.05)
+
+    class Hanging:
+        async def post(self, url, body, headers):
+            await asyncio.Event().wait()
+
+    async with Hook(204) as hook:
+        result = await api.run(plan(hook.port), store=tmp_path / "a.db", environment=ALLOWED)
+    trial = next(SqliteStore.open(tmp_path / "a.db").trials(Where(run=result.run.id)))
+    watcher = SessionEnd(Webhook(WebhookSettings("https://h.example/"), Hanging(), SECRET))
+    watcher.on_trial(trial)
+    with caplog.at_level(logging.WARNING, "assay.webhook"):
+        await watcher.drained()
+    assert "1 conversations were not told in time" in caplog.text
+
+
+@pytest.mark.parametrize("secret", ["whsec_not base64", ""])
+async def test_a_secret_that_signs_nothing_is_refused_before_anything_runs(tmp_path, secret):
+    environment = Environment({"WEBHOOK_SECRET": secret})
+    with pytest.raises(api.UsageError):
+        await api.run(plan(1, end=True), store=tmp_path / "a.db", environment=environment)
+    assert not (tmp_path / "a.db").exists()
