@@ -252,3 +252,11 @@ def test_how_often_is_said_in_good_russian(world, count, said):
     start = {"orders": {f"X-{n}": order for n in range(count)}}
     completes = world.completes(world.open({}, start), {"CUSTOMER_PHONE": IVAN})
     assert f"Соль поваренная ({said})" in completes["PURCHASE_HISTORY"]
+
+
+def test_the_caller_who_is_drawn_depends_on_seed_and_goal_alone(world):
+    def caller(**more):
+        return world.facts({"ORDER_GOAL": '[{"name": "молоко", "qty": 1}]', **more})["CUSTOMER_PHONE"]
+
+    assert caller(SEED=1, PERSONALITY="спокойный", AMB_LEVEL=0) == caller(SEED=1, AMB_LEVEL=3)
+    assert len({caller(SEED=seed) for seed in range(20)}) > 5

@@ -16,6 +16,7 @@ from assay.loading.documents import Item
 from assay.loading.environment import Environment
 from assay.loading.exchanges import build_exchange, guarded_fetch, prompts_of
 from assay.loading.misfits import pointer
+from assay.loading.prompts import fitted, lacking
 from assay.loading.scenarios import Played, identified_cases, scenario_cases
 from assay.loading.tasks import find_task
 from assay.plan import Plan
@@ -52,6 +53,11 @@ class Fault(Struct, frozen=True):
     detail: str
     fix: str
 
+    @property
+    def index(self) -> int:
+        """That of the scenario; -1 for a fault of the whole body."""
+        return next((int(part) for part in self.pointer.split("/") if part.isdecimal()), -1)
+
 
 class Unplayable(UsageError):
     """A body of which nothing can be played."""
@@ -80,8 +86,9 @@ class Intake:
     def __init__(self, plan: Plan, environment: Environment) -> None:
         """Raises UsageError where the plan's own task, prompts or webhook are at fault."""
         folder = find_task(plan.task)
-        prompts = prompts_of(folder, plan, environment)
-        _, self._world = build_exchange(folder, plan, environment, guarded_fetch(environment), prompts)
+        self._prompts = prompts_of(folder, plan, environment)
+        fetch = guarded_fetch(environment)
+        _, self._world = build_exchange(folder, plan, environment, fetch, self._prompts)
 
     def read(self, body: bytes) -> Checked:
         """Every fault is in the answer. Raises Unplayable for what is no list of scenarios, and TooMany."""
@@ -93,20 +100,41 @@ class Intake:
                 fix="post several batches",
             )
         faults: list[Fault] = []
-        good: list[JSON] = []
-        played: list[Played] = []
+        good: list[tuple[Item, list[Played]]] = []
         for index, value in enumerate(posted.scenarios):
             item = Item(value, index, "", (*base, index))
             try:
-                played += _played(item, self._world)
+                good.append((item, _played(item, self._world)))
             except UsageError as error:
                 faults.append(_fault(error, item))
-                continue
-            good.append(value)
-            if len(played) * posted.repeats > MOST_TRIALS:
-                raise TooMany(f"more than {MOST_TRIALS} conversations", fix="post several batches")
-        cases = tuple(each.case.id for each in identified_cases(played))
-        return Checked(posted, good, cases, tuple(faults))
+        if sum(len(played) for _, played in good) * posted.repeats > MOST_TRIALS:
+            raise TooMany(f"more than {MOST_TRIALS} conversations", fix="post several batches")
+        if posted.webhook_url is None:  # which may still give what is missing
+            good = self._fitted(good, faults)
+        cases = identified_cases(each for _, played in good for each in played)
+        faults.sort(key=lambda fault: fault.index)
+        return Checked(
+            posted, [item.value for item, _ in good], tuple(each.case.id for each in cases), tuple(faults)
+        )
+
+    def _fitted(
+        self, good: list[tuple[Item, list[Played]]], faults: list[Fault]
+    ) -> list[tuple[Item, list[Played]]]:
+        """The scenarios that have what the prompts need, as they will be played; the others' faults."""
+        if self._prompts is None:
+            return good
+        bad: set[int] = set()
+        owners = [item for item, played in good for _ in played]
+        cases = [each.case for _, played in good for each in played]
+        for place, error in lacking(cases, self._prompts).items():
+            item = owners[place]
+            if item.index not in bad:
+                faults.append(Fault(pointer((*item.keys, "variables")), error.problem, error.fix))
+            bad.add(item.index)
+        left = [(item, played) for item, played in good if item.index not in bad]
+        fit, _ = fitted([each.case for _, played in left for each in played], self._prompts)
+        made = iter(fit)
+        return [(item, [Played(next(made), each.repeats) for each in played]) for item, played in left]
 
 
 def _played(item: Item, world: World | None) -> list[Played]:

@@ -127,22 +127,45 @@ def fitted(cases: Sequence[Case], prompts: PromptSet) -> tuple[list[Case], tuple
     Raises UsageError, with file and line of every place, where a prompt uses a variable that a case
     lacks (unless the settings say that it is empty then, or a webhook may give it).
     """
-    known = frozenset().union(CLASSIC, *(case.facts for case in cases)) - SYSTEM_NAMES
+    known = _known(cases)
     warnings = [*_leaks(prompts), *_misspelt(prompts, known), *_unused(cases, prompts)]
-    needed = {role: known & set(template.names) - GOAL_NAMES for role, template in prompts.spoken.items()}
-    if "client" in needed:  # a client may know the goal
-        needed["client"] = known & set(prompts.spoken["client"].names)
-    wanted = frozenset().union(*needed.values())
-    missing = [(case, wanted - set(case.facts)) for case in cases if wanted - set(case.facts)]
-    if not missing:
-        return list(cases), tuple(warnings)
+    wanted = _wanted(known, prompts)
     if prompts.settings.prompts.on_missing == "empty":
         blank = dict.fromkeys(sorted(wanted), "")
         return [structs.replace(case, facts={**blank, **case.facts}) for case in cases], tuple(warnings)
+    missing = [(case, wanted - set(case.facts)) for case in cases if wanted - set(case.facts)]
+    if not missing:
+        return list(cases), tuple(warnings)
     problem, fix = _told(missing, prompts)
     if prompts.settings.webhook is not None:
         return list(cases), (*warnings, f"{problem}: the webhook must give it")
     raise UsageError(problem, fix=fix)
+
+
+def lacking(cases: Sequence[Case], prompts: PromptSet) -> dict[int, UsageError]:
+    """For each case, by its place, that `fitted` would refuse: what is missing."""
+    if prompts.settings.prompts.on_missing == "empty" or prompts.settings.webhook is not None:
+        return {}
+    wanted = _wanted(_known(cases), prompts)
+    found = {}
+    for place, case in enumerate(cases):
+        names = wanted - set(case.facts)
+        if names:
+            problem, fix = _told([(case, names)], prompts)
+            found[place] = UsageError(problem, fix=fix)
+    return found
+
+
+def _known(cases: Iterable[Case]) -> frozenset[str]:
+    """The names that a prompt may rely on: those of the classic form, and any that a case gives."""
+    return frozenset().union(CLASSIC, *(case.facts for case in cases)) - SYSTEM_NAMES
+
+
+def _wanted(known: frozenset[str], prompts: PromptSet) -> frozenset[str]:
+    """Those of them that the prompts use. A client may know the goal, an agent may not."""
+    hidden = {"agent": GOAL_NAMES, "client": frozenset[str]()}
+    used = (set(template.names) - hidden[role] for role, template in prompts.spoken.items())
+    return known & frozenset().union(*used)
 
 
 def _told(missing: Sequence[tuple[Case, frozenset[str]]], prompts: PromptSet) -> tuple[str, str]:

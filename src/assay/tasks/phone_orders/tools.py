@@ -263,7 +263,9 @@ def resolve(world: Overlay, item: GoalItem, phone: str) -> str | None:
 
 
 def _caller(world: Overlay, variables: Mapping[str, JSON]) -> Row:
-    """The customer named by CUSTOMER_PHONE, else the first whose history fits the goal, else a drawn one."""
+    """The customer named by CUSTOMER_PHONE, else the first whose history fits the goal, else one drawn
+    by seed and goal alone, so that all cells of a matrix are called in by one person.
+    """
     named = world.get("customers", _phone(str(variables.get("CUSTOMER_PHONE") or "")))
     if named is not None:
         return named
@@ -273,7 +275,8 @@ def _caller(world: Overlay, variables: Mapping[str, JSON]) -> Row:
         phone = str(customer["phone"])
         if again and all(resolve(world, item, phone) is not None for item in again):
             return customer
-    return customers[int(unit("caller", dict(variables)) * len(customers))]
+    drawn = unit("caller", variables.get("SEED"), variables.get("ORDER_GOAL"))
+    return customers[int(drawn * len(customers))]
 
 
 def _bought(world: Overlay, phone: str) -> list[str]:

@@ -1,0 +1,67 @@
+"""Posted scenarios: checked against world and prompts before anything is played."""
+
+import json
+
+import pytest
+
+from assay.loading.batches import Intake, TooMany, Unplayable
+from assay.loading.environment import Environment
+from assay.plan import ModelChoice, Plan
+
+CLASSIC = {"PERSONALITY": "спокойный", "AMB_LEVEL": 0, "PATIENCE": 2, "CURRENT_DATE": "2025-06-08"}
+GOAL = '[{"name": "молоко", "qty": 1}]'
+
+
+def scenario(name="s", drop=(), **more):
+    variables = {**CLASSIC, "ORDER_GOAL": GOAL, **more.pop("variables", {})}
+    return {"name": name, "variables": {k: v for k, v in variables.items() if k not in drop}, **more}
+
+
+@pytest.fixture
+def read():
+    def reading(document, **exchange):
+        plan = Plan(task="phone_orders", models=(ModelChoice("emulated/agent"),), exchange=exchange)
+        return Intake(plan, Environment({})).read(json.dumps(document).encode())
+
+    return reading
+
+
+def test_a_variable_that_the_prompts_need_is_a_fault_of_the_scenario_that_lacks_it(read):
+    found = read([scenario("a"), scenario("b", drop=["PERSONALITY"]), scenario("c", AMB=1), scenario("d")])
+    assert [fault.pointer for fault in found.faults] == ["/1/variables", "/2/AMB"]
+    assert "client_system.txt" in found.faults[0].detail
+    assert "{{PERSONALITY}}" in found.faults[0].detail
+    assert [item["name"] for item in found.scenarios] == ["a", "d"]
+    assert len(found.cases) == 2
+
+
+def test_a_variable_may_be_missing_where_no_model_reads_it_or_a_webhook_gives_it(read):
+    lacking = [scenario(drop=["PERSONALITY"])]
+    assert not read(lacking, client="rules").faults
+    assert not read(lacking, prompts={"on_missing": "empty"}).faults
+    assert not read({"scenarios": lacking, "webhook_url": "https://example.test/"}).faults
+
+
+def test_cases_have_the_identity_with_which_they_are_played(read):
+    whole = read([scenario(), scenario(matrix={"AMB_LEVEL": [0, 1]})])
+    assert len(set(whole.cases)) == len(whole.cases) == 3
+    empty = read([scenario(drop=["PERSONALITY"])], prompts={"on_missing": "empty"})
+    blank = read([scenario(variables={"PERSONALITY": ""})], prompts={"on_missing": "empty"})
+    assert empty.cases == blank.cases
+
+
+def test_a_batch_is_repeated_as_a_whole(read):
+    (fault,) = read([scenario(repeats=2)]).faults
+    assert fault.pointer == "/0/repeats"
+
+
+def test_a_matrix_counts_towards_the_conversations_of_a_batch(read):
+    grid = {f"F{n}": list(range(10)) for n in range(4)}
+    with pytest.raises(TooMany):
+        read({"scenarios": [scenario(matrix=grid)], "repeats": 11})
+
+
+@pytest.mark.parametrize("key", ["defaults", "version"])
+def test_what_configures_a_run_is_not_taken_from_a_stranger(read, key):
+    with pytest.raises(Unplayable, match=key):
+        read({"scenarios": [scenario()], key: {}})
