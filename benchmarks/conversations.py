@@ -18,11 +18,12 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from assay.ports import Where
 from assay.store.sqlite import SqliteStore
-from assay.trial import Call
+from assay.trial import Call, Trial
 from harness import ASSAY, Timed, emulator, timed
 
 RATIO = 1.1
@@ -30,6 +31,8 @@ TTFT_S, TOKENS_A_SECOND = 0.3, 40.0
 LINES = 16
 GOODS = ("гречка", "творог", "сметана", "молоко", "лук", "морковь", "картошка")
 PHONES = ("+79005551212", "+79006667788", "+79008889900")
+
+PARTS = ("until a request leaves", "until its reply has come", "between calls", "all beyond the ideal")
 
 PLAN = """\
 task: phone_orders
@@ -73,8 +76,8 @@ def ideal(conversations: Iterable[float], slots: int) -> float:
     return max(free)
 
 
-def played(folder: Path, url: str, given: argparse.Namespace) -> tuple[Timed, list[list[Call]], list[float]]:
-    """The run, each conversation's calls in order of start, and how late each agent call came."""
+def played(folder: Path, url: str, given: argparse.Namespace) -> tuple[Timed, list[Trial]]:
+    """The run, and its conversations in order of start."""
     write_scenarios(folder / "scenarios.jsonl", given.conversations)
     plan = {"data": folder / "scenarios.jsonl", "url": url, "lines": LINES, "slots": given.concurrency}
     (folder / "plan.yaml").write_text(PLAN % plan)
@@ -88,24 +91,33 @@ def played(folder: Path, url: str, given: argparse.Namespace) -> tuple[Timed, li
     if len(trials) != given.conversations or ends != {"max_turns"}:
         raise SystemExit(f"{len(trials)} conversations, which ended {ends}")
     trials.sort(key=lambda trial: trial.started)
-    late = [
-        (call.reply.instants.ended - call.reply.instants.sent) / 1e9 - own_seconds(call)
-        for trial in trials
-        for call in trial.calls
-    ]
-    return run, [list(trial.calls) for trial in trials], late
+    return run, trials
 
 
-def show(run: Timed, calls: Sequence[Sequence[Call]], late: Sequence[float], slots: int) -> float:
-    needed = ideal([sum(map(own_seconds, each)) for each in calls], slots)
-    number, ordered = sum(map(len, calls)), sorted(late)
-    median, far = (ordered[int(share * (number - 1))] * 1e3 for share in (0.5, 0.99))
-    print(f"{len(calls)} conversations of {LINES} lines, {number} calls, {slots} at once")
+def excess(trial: Trial) -> tuple[float, float, float, float]:
+    """Where a conversation's seconds beyond its models' own go: until a request leaves (intent committed,
+    connection ready), until its reply has come, between one call and the next, and all of it.
+    """
+    calls = sorted(trial.calls, key=lambda call: call.reply.instants.picked)
+    instants = [call.reply.instants for call in calls]
+    leaving = sum(each.sent - each.picked for each in instants) / 1e9
+    coming = sum((each.ended - each.sent) / 1e9 for each in instants) - sum(map(own_seconds, calls))
+    between = sum(b.picked - a.ended for a, b in pairwise(instants)) / 1e9
+    return leaving, coming, between, trial.ended - trial.started - sum(map(own_seconds, calls))
+
+
+def show(run: Timed, trials: Sequence[Trial], slots: int) -> float:
+    needed = ideal([sum(map(own_seconds, trial.calls)) for trial in trials], slots)
+    number = sum(len(trial.calls) for trial in trials)
+    span = max(trial.ended for trial in trials) - min(trial.started for trial in trials)
+    share, each = run.cpu / run.wall, run.cpu / number * 1e3
+    print(f"{len(trials)} conversations of {LINES} lines, {number} calls, {slots} at once")
     print(f"ideal {needed:7.2f} s   the same calls at the models' own speed")
     print(f"wall  {run.wall:7.2f} s   ratio {run.wall / needed:.3f} (at most {RATIO})")
-    share, each = run.cpu / run.wall, run.cpu / number * 1e3
+    print(f"of it {span:7.2f} s   from the first conversation's start to the last one's end")
+    for name, values in zip(PARTS, zip(*map(excess, trials), strict=True), strict=True):
+        print(f"  {name:<34} {sum(values) / len(trials):6.3f} s a conversation")
     print(f"assay's CPU {run.cpu:.1f} s: {share:.0%} of its core, {each:.2f} ms a call")
-    print(f"a reply ended later than its model needs: median {median:.1f} ms, p99 {far:.1f} ms")
     print(f"peak {run.peak_mb:.0f} MB; load of the machine {os.getloadavg()[0]:.1f}")
     return run.wall / needed
 
@@ -118,8 +130,8 @@ def main() -> int:
     given = parser.parse_args()
     speed = ["--ttft-ms", str(TTFT_S * 1e3), "--itl-ms", str(1e3 / TOKENS_A_SECOND)]
     with tempfile.TemporaryDirectory() as place, emulator(*speed) as url:
-        run, calls, late = played(Path(place), url, given)
-    return 0 if show(run, calls, late, given.concurrency) <= RATIO else 1
+        run, trials = played(Path(place), url, given)
+    return 0 if show(run, trials, given.concurrency) <= RATIO else 1
 
 
 if __name__ == "__main__":

@@ -15,14 +15,15 @@ import pytest
 from msgspec import structs
 
 from assay import api
-from assay.errors import ReplayMiss
+from assay.errors import ReplayMiss, UsageError
 from assay.loading.bind import emulator, load_task
 from assay.loading.environment import Environment
 from assay.plan import ModelChoice, Plan
 from assay.ports import Where
+from assay.reports.conversations import conversations
 from assay.schedule import Closed
 from assay.store.sqlite import SqliteStore
-from assay.trial import CallState
+from assay.trial import CallState, EventKind
 
 PLAIN = Environment({})
 ASSAY = str(Path(sys.executable).with_name("assay"))
@@ -137,3 +138,35 @@ async def test_strict_replay_asks_no_server_and_a_changed_prompt_names_the_messa
     with pytest.raises(BaseExceptionGroup) as caught:
         await played(changed, tmp_path / "assay.db")
     assert caught.group_contains(ReplayMiss, match=r"request 0 of the client: message 1 \(system\) differs")
+
+
+async def test_the_customers_of_a_recorded_run_talk_to_another_agent(tmp_path):
+    store = tmp_path / "assay.db"
+    first = await played(plan_of("", limit=3, repeats=1, scorers=("state",)), store)
+    replay = {"client": "replay", "replay": {"run": first.run.id, "store": str(store)}}
+    same = await played(plan_of("", limit=3, repeats=1, scorers=("state",), exchange=replay), store)
+    other = plan_of("", limit=3, repeats=1, scorers=("state",), exchange={**replay, "greeting": "Алло!"})
+    changed = await played(other, store)
+
+    def lines(run) -> list[list[str]]:
+        trials = SqliteStore.open(store, create=False).trials(Where(run=run))
+        return [
+            [
+                e.message.text
+                for e in t.transcript.events
+                if e.kind is EventKind.SAID and e.role == "client" and e.message
+            ]
+            for t in sorted(trials, key=lambda trial: trial.case.id)
+        ]
+
+    assert lines(same.run.id) == lines(first.run.id)
+    assert same.summary.models[0].headline.value == 1.0
+    assert "client" not in same.summary.models[0].roles
+    talks = conversations(
+        SqliteStore.open(store, create=False).trials(Where(run=changed.run.id)), changed.run
+    )
+    assert talks[0].diverged == 3
+    with pytest.raises(UsageError, match="holds no run"):
+        await played(
+            plan_of("", exchange={"client": "replay", "replay": {"run": "x", "store": str(store)}}), store
+        )

@@ -119,3 +119,16 @@ async def test_a_conversation_is_played_three_times_at_most(talk):
     assert attempts == [1, 2]
     assert len(table.seats["agent"].asked) == 3
     assert transcript.outcome.reason == "client_fault"
+
+
+async def test_without_the_guard_only_silence_is_asked_again(talk):
+    transcript, _ = await talk(["", FLIP, THANKS], [HELLO, ASK, BYE], guard=False)
+    assert said(transcript) == [FLIP, "Спасибо!"]
+    assert [code for code, _ in discarded(transcript)] == ["empty"]
+    assert client_faults(transcript)[1:] == []
+
+
+async def test_a_wall_clock_counts_what_the_working_clock_leaves_out(talk):
+    working = iter(range(0, 10_000, 100)).__next__
+    transcript, _ = await talk(["Мне филе.", THANKS], [HELLO, BYE], clock=working, timeout_clock="wall")
+    assert transcript.outcome.reason == "goal_done"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from msgspec import structs
 
 from assay.cli.options import json_option, store_option
 
@@ -24,6 +25,12 @@ def command(trial: str, *, full: bool, store: str, as_json: bool) -> None:
     from assay.cli import looks
     from assay.cli.stored import find_trial, opened
     from assay.cli.transcript import rendered
+    from assay.reports.talks import talk_of
 
     found = find_trial(opened(store), trial)
-    click.echo(looks.json_text(found) if as_json else rendered(found, full=full))
+    if as_json:
+        talk = talk_of(found)
+        told = {} if talk is None else {"talk": talk}
+        click.echo(looks.json_text({**structs.asdict(found), **told}))
+    else:
+        click.echo(rendered(found, full=full))
