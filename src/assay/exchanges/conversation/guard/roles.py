@@ -14,8 +14,6 @@ RUN = 4
 """Words in a row by which a line is held against the two prompts."""
 PROMPT_RUNS = 2
 ECHO = 0.6
-DEAR = 30
-"""From here on two numbers that are listed beside goods are prices rather than quantities."""
 
 
 def role_flip(situation: Situation, candidate: Candidate) -> str | None:
@@ -45,8 +43,7 @@ def _reads_prices(text: str) -> bool:
         return False
     if one("own_money").search(text):
         return False
-    large = [n for n in numbers(text) if n.value >= DEAR]
-    if len(large) >= 2 and _PRICED.search(text) and len(_LISTED.findall(text)) >= 2:
+    if _PRICED.search(text) and len(_LISTED.findall(text)) >= 2:
         return True
     each_at = len(_EACH_AT.findall(text))
     if each_at >= 2 and _PRICED.search(text):
@@ -96,6 +93,6 @@ def _from_agent_prompt(situation: Situation, text: str) -> str | None:
 
 
 _EACH_AT = re.compile(r"\b(?:по|за|at|for)\s+[$€£]?\d+")
-_LISTED = re.compile(r"[^\W\d]{3,}\s*(?:—|–|-|:|по|за|at|is|are|for)\s*[$€£]?\d")
+_LISTED = re.compile(r"[^\W\d]{3,}\s*(?:—|–|-|:|по|за|at|is|are|for|'s)\s*[$€£]?\d")
 _PRICED = re.compile(r"руб|₽|\$|€|£|dollar|euro|pound")
 _PRICE = re.compile(r"\s*(?:руб|р\.|₽|рубл|коп|\$|€|£|dollar|rouble|ruble|euro|pounds?\b|usd|rub)")
