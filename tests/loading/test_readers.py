@@ -115,6 +115,7 @@ def test_the_rows_of_another_copy_of_squad_are_the_same_cases():
     found = squad.case(row, "row 0")
     assert found.target == {"any_of": ["Normandy", "to Normandy"]}
     assert squad.case({**row, "answers": {"text": [], "answer_start": []}}, "").target == squad.UNANSWERABLE
+    assert squad.case({**row, "is_impossible": True}, "").target == squad.UNANSWERABLE
 
 
 @pytest.mark.parametrize(
@@ -241,6 +242,7 @@ def test_the_forms_of_other_sets_of_choices_are_read(row, target):
         ({"question": "q", "A": "x", "B": "x", "answer": "x"}, "is none of the options"),
         ({"question": "q", "choices": ["x", "y"], "answer": 2}, "is none of the options"),
         ({"question": "q", "choices": "xy", "answer": 0}, "no list of texts"),
+        ({"question": "q", "A": "x", "B": "y", "answer": 1}, "'1' is none of the options"),
     ],
 )
 def test_a_broken_choice_says_what_is_wrong(row, said):
