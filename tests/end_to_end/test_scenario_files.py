@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from assay.cli.transcript import event_lines
 from assay.loading.defaults import with_defaults
 from assay.loading.environment import Environment
 from assay.loading.scenarios import ScenarioFile
@@ -12,6 +13,7 @@ from assay.loading.tasks import BUILT_IN
 from assay.loading.worlds import read_world
 from assay.plan import ModelChoice, Plan
 from assay.ports import Where
+from assay.reports.talks import talk_of
 from assay.store.sqlite import SqliteStore
 
 SCENARIOS = Path(__file__).parents[2] / "examples" / "scenarios"
@@ -92,3 +94,17 @@ def test_the_forms_of_the_classic_service_load_unchanged(tmp_path, name):
     file = ScenarioFile(path, SHOP)
     assert file.warnings == ()
     assert file.case(0).facts | variables == file.case(0).facts
+
+
+async def test_a_fault_that_was_injected_is_marked_where_its_call_is_shown(bench):
+    _, held = await played(bench, "phone_orders.yaml")
+    trial = next(trial for trial in held if trial.case.name == "stumbling_tools")
+    struck = [line for line in event_lines(trial) if "injected: commit_then_timeout" in line]
+    assert len(struck) == 1
+    assert "place_order" in struck[0]
+    talk = talk_of(trial)
+    assert talk is not None
+    assert talk.tool_faults >= 1
+    assert talk.recovered == talk.lost_answers >= 1
+    errors = [e for e in trial.transcript.events if isinstance(e.data, dict) and e.data.get("error")]
+    assert talk.tool_errors == sum("injected" not in e.data for e in errors) < len(errors)

@@ -71,7 +71,7 @@ def command(file: str | None, **given: JSON) -> None:
     single = given["single"]
     watchers = []
     if single is not None:
-        plan = structs.replace(plan, limit=1, offset=_index(single))
+        plan = structs.replace(plan, limit=1, offset=_index(single), requests=len(plan.models))
         if not given["no_stream"]:
             from assay.cli.speech import Speech
 

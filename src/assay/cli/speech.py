@@ -29,8 +29,10 @@ class Speech:
             call = self._pending.pop(message.tool_call_id or "", None)
             if call is not None:
                 wrote = event.data.get("wrote") if isinstance(event.data, dict) else None
-                effect = transcript.wrote_tables(wrote) if wrote else None
-                self._print(transcript.tool_line(call, message.text, effect))
+                effects = [transcript.wrote_tables(wrote)] if wrote else []
+                struck = transcript.injected(event)
+                effects += [struck] if struck is not None else []
+                self._print(transcript.tool_line(call, message.text, ", ".join(effects)))
             return
         self._pending.update({call.id: call for call in message.tool_calls})
         if message.text:

@@ -88,8 +88,21 @@ def _sizes(group: Conversations) -> str:
     per = group.trials or 1
     parts = [f"{group.turns:.1f} lines", f"{group.tool_calls / per:.1f} tool calls"]
     parts += [f"{group.tool_errors} tool errors"] if group.tool_errors else []
+    parts += injected(group)
     parts += [f"{group.redundant_reads} reads again"] if group.redundant_reads else []
     return ", ".join(parts)
+
+
+def injected(figures: Talk | Conversations) -> list[str]:
+    """The faults that were injected into tools, and how many answers that they kept away were got over."""
+    if not figures.tool_faults:
+        return []
+    over = (
+        f", {figures.recovered} of {figures.lost_answers} lost answers got over"
+        if figures.lost_answers
+        else ""
+    )
+    return [f"{figures.tool_faults} tool faults injected{over}"]
 
 
 def used(use: RoleUse) -> str:
@@ -117,6 +130,7 @@ def talk_line(talk: Talk) -> str:
     parts += [f"client: {_counted(talk.faults)}"] if talk.faults else []
     parts += [f"{talk.tool_calls} tool calls"] if talk.tool_calls else []
     parts += [f"{talk.tool_errors} tool errors"] if talk.tool_errors else []
+    parts += injected(talk)
     parts += [f"{talk.redundant_reads} reads again"] if talk.redundant_reads else []
     parts += [f"attempt {talk.attempt}"] if talk.attempt > 1 else []
     parts += [f"diverged at line {talk.diverged}"] if talk.diverged is not None else []

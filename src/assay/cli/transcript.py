@@ -155,14 +155,26 @@ def _results(trial: Trial) -> dict[str, Message]:
 
 
 def _written(trial: Trial) -> dict[str, str]:
-    """The tables that each tool call wrote, by its id."""
+    """The tables that each tool call wrote, and the fault that struck it, by its id."""
     state = trial.transcript.state
     journal = state.get("journal") if isinstance(state, dict) else None
     tables: dict[str, dict[str, None]] = {}
     for write in journal if isinstance(journal, list) else ():
         if isinstance(write, dict):
             tables.setdefault(str(write.get("tool_call_id")), {})[str(write.get("table"))] = None
-    return {call: wrote_tables(names) for call, names in tables.items()}
+    found = {call: wrote_tables(names) for call, names in tables.items()}
+    for event in trial.transcript.events:
+        struck = injected(event)
+        if struck is not None and event.message is not None and event.message.tool_call_id is not None:
+            call = event.message.tool_call_id
+            found[call] = f"{found[call]}, {struck}" if call in found else struck
+    return found
+
+
+def injected(event: Event) -> str | None:
+    """The fault that was made to strike a tool call, in words."""
+    kind = event.data.get("injected") if isinstance(event.data, dict) else None
+    return f"injected: {looks.short(str(kind), 40)}" if kind else None
 
 
 def end_line(trial: Trial) -> str:

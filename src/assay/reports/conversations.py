@@ -64,6 +64,9 @@ class Conversations(Struct, frozen=True):
     messages: float | None
     tool_calls: int
     tool_errors: int
+    tool_faults: int
+    lost_answers: int
+    recovered: int
     redundant_reads: int
     reruns: int
     roles: dict[str, RoleUse]
@@ -142,6 +145,9 @@ class _Group:
             messages=talk.messages,
             calls=talk.tool_calls,
             errors=talk.tool_errors,
+            struck=talk.tool_faults,
+            lost=talk.lost_answers,
+            recovered=talk.recovered,
             reads=talk.redundant_reads,
             reruns=talk.attempt - 1,
             diverged=talk.diverged is not None,
@@ -183,6 +189,9 @@ class _Group:
             messages=numbers["messages"] / played if played else None,
             tool_calls=numbers["calls"],
             tool_errors=numbers["errors"],
+            tool_faults=numbers["struck"],
+            lost_answers=numbers["lost"],
+            recovered=numbers["recovered"],
             redundant_reads=numbers["reads"],
             reruns=numbers["reruns"],
             roles=self.roles,

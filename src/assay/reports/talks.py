@@ -56,7 +56,9 @@ class Talk(Struct, frozen=True):
 
     `success` says that the state is as wanted and the conversation came to an end of its own; None
     where the state says nothing. `faults` counts the client's by code, discarded lines too. `diverged`
-    is the turn from which a replayed client's agent said something else than in the record.
+    is the turn from which a replayed client's agent said something else than in the record. Of the
+    `tool_faults` that were injected (they are no `tool_errors`) `lost_answers` kept an answer away, and
+    `recovered` of those the agent got over.
     """
 
     trial: str
@@ -77,6 +79,9 @@ class Talk(Struct, frozen=True):
     roles: dict[str, RoleUse]
     agent_turns: tuple[AgentTurn, ...]
     diverged: int | None
+    tool_faults: int = 0
+    lost_answers: int = 0
+    recovered: int = 0
 
     @property
     def retries(self) -> int:
@@ -106,12 +111,28 @@ def talk_of(trial: Trial) -> Talk | None:
         turns=len(said),
         messages=sum((e.kind is not EventKind.EFFECT and e.role != "client") or e in said for e in events),
         tool_calls=sum(e.kind is EventKind.TOOL_CALL for e in events),
-        tool_errors=sum(isinstance(e.data, dict) and bool(e.data.get("error")) for e in results),
+        tool_errors=sum(_is_error(e.data) for e in results),
         redundant_reads=_redundant(trial),
         roles={role: _use(trial.calls_of(role)) for role in dict.fromkeys(c.role for c in trial.calls)},
         agent_turns=tuple(_agent_turns(events, {call.id: call for call in trial.calls})),
         diverged=next((e.data["diverged"] for e in said if _told(e, "diverged")), None),
+        tool_faults=sum(_told(e, "injected") for e in results),
+        lost_answers=_of_faults(trial, "lost"),
+        recovered=_of_faults(trial, "recovered"),
     )
+
+
+def _is_error(data: JSON) -> bool:
+    """Whether a tool's answer is an error of the agent's: one that was injected is none."""
+    return isinstance(data, dict) and bool(data.get("error")) and not data.get("injected")
+
+
+def _of_faults(trial: Trial, name: str) -> int:
+    """A number of what the world keeps of the faults that struck its tools."""
+    left = trial.transcript.state
+    faults = left.get("tool_faults") if isinstance(left, dict) else None
+    found = faults.get(name) if isinstance(faults, dict) else None
+    return found if isinstance(found, int) else 0
 
 
 def _success(trial: Trial, state: Score | None) -> bool | None:
