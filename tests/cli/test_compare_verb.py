@@ -137,9 +137,13 @@ def test_a_judge_compares_the_answers_in_both_orders_and_is_not_asked_twice(assa
     assert p["position_flip_rate"] == 0
     typed = assay(*words, "--reference", "-o", "c.md")
     assert "emulated/judge prefers A: B wins 0.0%" in typed.out
-    assert "the two orders disagree in 0.0% of 12 pairs" in typed.out
+    assert "pairs, the two orders disagree: 0% of 12, the answer shown first wins 50% of 24" in typed.out
     assert "emulated/judge prefers A" in (assay.folder / "c.md").read_text()
     again = assay("runs", "show", "last", "--json").json["summary"]["models"][0]
+    assert again["judges"]["pairwise"]["preference"]["a_wins"] == 12
+    assert (
+        "pairs, B wins: 0% [0%, 26%] of 12 (0 for B, 12 for A, 0 ties)" in assay("runs", "show", "last").out
+    )
     assert again["attempts"]["calls"] == 0
     assert again["attempts"]["replayed_share"] == 1
 

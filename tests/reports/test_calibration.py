@@ -49,7 +49,7 @@ def test_a_judge_that_is_too_kind_is_corrected_by_the_labelled_cases(found):
 
 def test_repeats_of_a_case_are_one_case(found):
     trials = [judged(n, 1 + n % 3, repeat=r) for n in range(30) for r in range(3)]
-    labels = [label(f"k{n}.{r}", 1 + n % 3) for n in range(10) for r in range(3)]
+    labels = [label(f"k{n}.{r}", 1 + (n + r) % 3) for n in range(10) for r in range(3)]
     result = found(trials, labels).calibrations["judge"]
     assert (result.n, result.cases, result.corrected.n) == (30, 10, 10)
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:  # these pull in the whole of the reports, which --help does n
     from assay.cli.stored import Arm
     from assay.ports import Watcher
     from assay.reports.preference import Preference
-    from assay.stats.intervals import Estimate
     from assay.store.sqlite import SqliteStore
 
 TASK = "pairwise"
@@ -97,32 +96,14 @@ def sentence(found: Judged) -> str:
 def lines(found: Judged) -> Iterator[str]:
     """What stands beside it: flips, places, lengths, and every flag."""
     from assay.cli import looks
+    from assay.reports.beside import preferred
 
     p = found.preference
-    if p.position_flip_rate is not None:
-        first = f", the answer shown first wins {p.win_first_rate:.1%} of {p.decided}" if p.decided else ""
-        yield f"the two orders disagree in {p.position_flip_rate:.1%} of {p.asked} pairs{first}"
-    if p.length is not None:
-        equal = p.at_equal_length
-        adjusted = f"; at equal length B wins {_share(equal)}" if equal is not None else ""
-        yield f"longer answers and wins: r {p.length.r:+.2f} ({looks.p_value(p.length.p)}){adjusted}"
-    if p.same:
-        yield f"{p.same} pairs are the same answer twice: ties, not shown to the judge"
-    if p.unscored:
-        yield f"{p.unscored} pairs without a verdict are in no figure"
-    for flag in p.flags:
-        yield f"flag: {flag}"
+    yield from (f"{what}: {told}" for what, told in list(preferred(p))[1:])
     if p.suspicious:
         names = ", ".join(looks.short(name, 30) for name in p.suspicious[:8])
         yield f"look at: answers that seem to address the judge in {names}"
     yield f"judge's run: assay runs show {found.run}   one pair: assay show {found.run}/1"
-
-
-def _share(found: Estimate) -> str:
-    between = (
-        f" [{found.low:.1%}, {found.high:.1%}]" if found.low is not None and found.high is not None else ""
-    )
-    return f"{found.value:.1%}{between}"
 
 
 def asked(given: dict[str, JSON]) -> Asked | None:

@@ -8,6 +8,7 @@ from assay.reports import wording
 from assay.reports.calibration import Calibration
 from assay.reports.figures import Figure
 from assay.reports.judges import JUDGES, JudgeSummary
+from assay.reports.preference import Preference
 from assay.reports.repeats import RepeatSummary
 from assay.reports.summary import ModelSummary
 from assay.stats.confusion import Confusion
@@ -75,8 +76,31 @@ def _judge(name: str, judge: JudgeSummary, m: ModelSummary) -> Iterator[Line]:
     if name in JUDGES and (judge.invalid or judge.asked_again):
         share = f"{judge.invalid} of {judge.valid + judge.invalid} without a verdict"
         yield f"{name}, replies", f"{share}, {judge.asked_again} asked about twice"
+    if judge.preference is not None:
+        yield from preferred(judge.preference)
     for each, found in judge.calibrations.items():
         yield from _calibration(each, found, m)
+
+
+def preferred(p: Preference) -> Iterator[Line]:
+    """What a judge of pairs preferred, what order and length had to do with it, and every flag."""
+    if p.win_rate.value is not None:
+        ends = f"{p.b_wins} for B, {p.a_wins} for A, {p.ties} ties"
+        yield "pairs, B wins", f"{_share(p.win_rate)} of {p.pairs} ({ends})"
+    if p.position_flip_rate is not None:
+        first = f", the answer shown first wins {p.win_first_rate:.0%} of {p.decided}" if p.decided else ""
+        yield "pairs, the two orders disagree", f"{p.position_flip_rate:.0%} of {p.asked}{first}"
+    if p.length is not None:
+        equal = p.at_equal_length
+        adjusted = f"; at equal length B wins {estimate(equal)}" if equal is not None else ""
+        told = f"r {p.length.r:+.2f} ({wording.p_value(p.length.p)}){adjusted}"
+        yield "pairs, longer answers and wins", told
+    if p.same:
+        yield "pairs of equal answers", f"{p.same}: ties, not shown to the judge"
+    if p.unscored:
+        yield "pairs without a verdict", f"{p.unscored}: in no figure"
+    for flag in p.flags:
+        yield "flag", flag
 
 
 def _calibration(name: str, found: Calibration, m: ModelSummary) -> Iterator[Line]:

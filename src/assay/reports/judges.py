@@ -6,9 +6,11 @@ from msgspec import Struct
 
 from assay.keys import JSON
 from assay.reports.calibration import Calibration
+from assay.reports.preference import SCORE as PAIRS
+from assay.reports.preference import PairTally, Preference
 from assay.trial import Score, Trial
 
-JUDGES = ("judge", "pairwise")
+JUDGES = ("judge", PAIRS)
 """Scorers that ask a model; their scores are named by them."""
 
 MOST_SUSPICIOUS = 20
@@ -20,6 +22,7 @@ class JudgeSummary(Struct, frozen=True):
     `invalid` trials got no verdict in two asks, `asked_again` were asked twice. `spread` is the mean
     distance between the highest and the lowest of several verdicts on one trial; None without repeats.
     `suspicious` trials hold lines that look like an attempt on the judge, `names` are the first cases.
+    `preference` is what a judge of pairs preferred; None for any other judge.
     `calibrations` are those of its scores that people labelled, by name; none means: not calibrated.
     """
 
@@ -29,6 +32,7 @@ class JudgeSummary(Struct, frozen=True):
     spread: float | None
     suspicious: int
     names: tuple[str, ...]
+    preference: Preference | None
     calibrations: dict[str, Calibration]
 
 
@@ -40,6 +44,7 @@ class JudgeTally:
         self._valid = self._invalid = self._again = self._suspicious = 0
         self._names: dict[str, None] = {}
         self._spread, self._spreads = 0.0, 0
+        self._pairs: PairTally | None = None
 
     def add(self, trial: Trial, score: Score) -> None:
         """Takes in a judge's main score, which holds the details of its verdict."""
@@ -53,6 +58,9 @@ class JudgeTally:
             self._suspicious += 1
             if len(self._names) < MOST_SUSPICIOUS:
                 self._names[trial.case.name or trial.key[:12]] = None
+        if score.name == PAIRS:
+            self._pairs = self._pairs or PairTally()
+            self._pairs.add(trial, score)
         self._take_spread(details.get("spread"))
         self._take_scale(score.name, details.get("scale"))
 
@@ -69,7 +77,8 @@ class JudgeTally:
         self.scales |= {f"{name}_{each}": found for each, found in zip(scale, ends, strict=True)}
         self.scales[name] = sum(low for low, _ in ends) / len(ends), sum(high for _, high in ends) / len(ends)
 
-    def summary(self, calibrations: dict[str, Calibration]) -> JudgeSummary:
+    def summary(self, calibrations: dict[str, Calibration], model: str) -> JudgeSummary:
+        """`model` names who was asked, where pairs were judged: the model of the trials is the judge."""
         return JudgeSummary(
             valid=self._valid,
             invalid=self._invalid,
@@ -77,5 +86,6 @@ class JudgeTally:
             spread=self._spread / self._spreads if self._spreads else None,
             suspicious=self._suspicious,
             names=tuple(self._names),
+            preference=self._pairs.summary(model) if self._pairs is not None else None,
             calibrations=calibrations,
         )

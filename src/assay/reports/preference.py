@@ -63,46 +63,70 @@ class Pair(NamedTuple):
     longer: float
 
 
+class PairTally:
+    """What is kept of each pair while trials go by."""
+
+    def __init__(self) -> None:
+        self._pairs: list[Pair] = []
+        self._unscored = 0
+        self._suspicious: list[str] = []
+
+    def add(self, trial: Trial, score: Score) -> None:
+        """Takes in the score `pairwise` of a trial."""
+        details = score.details if isinstance(score.details, dict) else {}
+        if details.get("suspicious") and len(self._suspicious) < MOST_SUSPICIOUS:
+            self._suspicious.append(trial.case.name or trial.key[:12])
+        pair = _pair(trial, score, details)
+        if pair is not None:
+            self._pairs.append(pair)
+        else:
+            self._unscored += score.unscored != "not_applicable"
+
+    def add_failed(self) -> None:
+        """Counts a trial that has no score at all."""
+        self._unscored += 1
+
+    def summary(self, judge: str, arms: tuple[str, ...] = ()) -> Preference:
+        """The judge's preference; `arms` names whose answers they are."""
+        pairs = self._pairs
+        asked = [pair for pair in pairs if pair.preferred is not None]
+        leans = [_lean(pair) for pair in asked]
+        decided = [place for pair in asked for place in _places(pair)]
+        position_p = mcnemar(sum(lean > 0 for lean in leans), sum(lean < 0 for lean in leans))
+        gaps, values = [pair.longer for pair in asked], [pair.value for pair in asked]
+        length = association(gaps, values)
+        flips = [pair.preferred[0] != pair.preferred[1] for pair in asked if pair.preferred]
+        return Preference(
+            judge=judge,
+            pairs=len(pairs),
+            asked=len(asked),
+            same=len(pairs) - len(asked),
+            unscored=self._unscored,
+            a_wins=sum(pair.value == 0.0 for pair in pairs),
+            b_wins=sum(pair.value == 1.0 for pair in pairs),
+            ties=sum(pair.value == 0.5 for pair in pairs),
+            win_rate=_win_rate(pairs),
+            position_flip_rate=_share(flips),
+            win_first_rate=_share([place == "first" for place in decided]),
+            decided=len(decided),
+            position_p=position_p,
+            length=length,
+            at_equal_length=at_zero(gaps, values),
+            flags=tuple(_flags(judge, arms, leans, position_p, length)),
+            suspicious=tuple(self._suspicious),
+        )
+
+
 def preference(trials: Iterable[Trial], judge: str, arms: tuple[str, ...] = ()) -> Preference:
     """The judge's preference over the trials of a `pairwise` run; `arms` names whose answers they are."""
-    pairs: list[Pair] = []
-    unscored, suspicious = 0, []
+    tally = PairTally()
     for trial in trials:
         score = next((each for each in trial.scores if each.name == SCORE), None)
-        details = score.details if score is not None and isinstance(score.details, dict) else {}
-        if details.get("suspicious"):
-            suspicious.append(trial.case.name or trial.key[:12])
-        if score is None or trial.status is not Status.SCORED:
-            unscored += trial.detail != "not_applicable"
-        elif (pair := _pair(trial, score, details)) is not None:
-            pairs.append(pair)
-    asked = [pair for pair in pairs if pair.preferred is not None]
-    leans = [_lean(pair) for pair in asked]
-    decided = [place for pair in asked for place in _places(pair)]
-    position_p = mcnemar(sum(lean > 0 for lean in leans), sum(lean < 0 for lean in leans))
-    gaps, values = [pair.longer for pair in asked], [pair.value for pair in asked]
-    length = association(gaps, values)
-    return Preference(
-        judge=judge,
-        pairs=len(pairs),
-        asked=len(asked),
-        same=len(pairs) - len(asked),
-        unscored=unscored,
-        a_wins=sum(pair.value == 0.0 for pair in pairs),
-        b_wins=sum(pair.value == 1.0 for pair in pairs),
-        ties=sum(pair.value == 0.5 for pair in pairs),
-        win_rate=_win_rate(pairs),
-        position_flip_rate=_share(
-            [pair.preferred[0] != pair.preferred[1] for pair in asked if pair.preferred]
-        ),
-        win_first_rate=_share([place == "first" for place in decided]),
-        decided=len(decided),
-        position_p=position_p,
-        length=length,
-        at_equal_length=at_zero(gaps, values),
-        flags=tuple(_flags(judge, arms, leans, position_p, length)),
-        suspicious=tuple(suspicious[:MOST_SUSPICIOUS]),
-    )
+        if score is not None:
+            tally.add(trial, score)
+        elif trial.status is not Status.SKIPPED:
+            tally.add_failed()
+    return tally.summary(judge, arms)
 
 
 def _pair(trial: Trial, score: Score, details: dict[str, JSON]) -> Pair | None:

@@ -219,7 +219,7 @@ def _model(model: str, tally: ModelTally, run: Run, share: int | None) -> ModelS
     role, roles = _roles(tally)
     tested = roles[role] if role in roles else RoleTally().summary()
     attempts = _attempts(roles)
-    judges = _judges(run.headline, tally)
+    judges = _judges(run.headline, model, tally)
     return ModelSummary(
         model=model,
         task=run.task,
@@ -258,7 +258,7 @@ def _roles(tally: ModelTally) -> tuple[str | None, dict[str, RoleSummary]]:
     return role, {name: each.summary() for name, each in tally.roles.items()}
 
 
-def _judges(headline: str, tally: ModelTally) -> dict[str, JudgeSummary]:
+def _judges(headline: str, model: str, tally: ModelTally) -> dict[str, JudgeSummary]:
     """Each judge with the calibrations of its scores; labels of other scores stand under their own name."""
     labelled = tally.labelled.found
     cases = {headline: tally.completed.cases} | {name: score.cases for name, score in tally.scores.items()}
@@ -269,7 +269,7 @@ def _judges(headline: str, tally: ModelTally) -> dict[str, JudgeSummary]:
         judge = tally.judges.get(name) or JudgeTally()
         own = [each for each in labelled if each == name or each.startswith(f"{name}_")]
         found[name] = judge.summary(
-            {each: calibrate(labelled[each], cases[each], judge.scales.get(each)) for each in own}
+            {each: calibrate(labelled[each], cases[each], judge.scales.get(each)) for each in own}, model
         )
     return found
 
