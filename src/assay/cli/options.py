@@ -75,7 +75,7 @@ def task_options(function: F) -> F:
         click.option("--key-variable", metavar="NAME", help="The variable with the key for --base-url."),
         click.option("--models-file", metavar="FILE", help="Names of models.  [default: models.yaml]"),
         click.option("--cast", "casts", multiple=True, metavar="ROLE=M", help="The model in another seat."),
-        click.option("--judge-model", metavar="M", help="The model in the judge's seat."),
+        click.option("--judge-model", metavar="M", help="A model that judges, beside the task's scorers."),
         click.option(
             "--data", metavar="FILE", help="Cases: JSON Lines or CSV (scenarios for a conversation)."
         ),
@@ -188,9 +188,11 @@ def _dollars(text: str) -> Decimal:
 
 def plan_of(target: str, given: dict[str, JSON]) -> Plan:
     """The plan of what a verb was given: a plan file, or a task's name or path; flags win."""
-    from assay.loading.plans import check_plan, is_plan, read_plan
+    from assay.loading.plans import check_plan, is_plan, read_plan, with_judge
 
     plan = read_plan(Path(target)) if is_plan(target) else Plan(task=target, models=())
     plan = flags_over(plan, given)
+    if given["judge_model"] is not None:
+        plan = with_judge(plan)
     check_plan(plan)
     return plan

@@ -13,8 +13,9 @@ from assay.loading import files
 from assay.loading.catalogue import FILE, check_headers, file_beside
 from assay.loading.datasets_hub import PREFIX
 from assay.loading.defaults import with_defaults
-from assay.loading.tasks import find_task
+from assay.loading.tasks import find_task, named
 from assay.plan import ModelChoice, Plan
+from assay.plugins import PREFIX as OWN_PREFIX
 from assay.schedule import Closed
 
 
@@ -147,6 +148,21 @@ def plan_json(plan: Plan) -> JSON:
 def stored_plan(value: JSON) -> Plan:
     """The plan of a stored run."""
     return convert(value, Plan, strict=False)
+
+
+JUDGING = ("judge", "pairwise")
+"""Scorers that take the judge's seat."""
+
+
+def with_judge(plan: Plan) -> Plan:
+    """The plan with the scorer `judge` behind its own, unless one of them takes that seat (a scorer of
+    one's own may): a judge who is named is meant to judge.
+    """
+    scorers = plan.scorers if plan.scorers is not None else find_task(plan.task).form.scorers
+    names = [named(each, "scorer")[0] for each in scorers]
+    if any(name in JUDGING or name.startswith(OWN_PREFIX) for name in names):
+        return plan
+    return structs.replace(plan, scorers=(*scorers, "judge"))
 
 
 def plan_to_score(plan: Plan, scorers: Sequence[JSON], judge: ModelChoice | None) -> Plan:
