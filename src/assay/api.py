@@ -63,7 +63,7 @@ async def run(
             if on_bound is not None:
                 on_bound(ready)
             ends = session_end(ready)
-            watchers = [*watchers, ends] if ends is not None else watchers
+            watchers = watchers if ends is None else (*watchers, ends)
             if chosen.workers:
                 from assay.crew import crew
 
