@@ -15,6 +15,10 @@ T = TypeVar("T")
 LOOKS = 8
 """How often the watch looks within one limit."""
 
+SHORT = 0.001
+"""Seconds by the wall that count as computed, for a step no longer than that: to ask for the
+thread's CPU takes a system call, and a trial has many short steps."""
+
 _SIGNAL = signal.SIGVTALRM
 
 
@@ -40,6 +44,7 @@ class Watch:
         self.limit = limit
         self.clock = clock
         self.step = 0  # the number of the step that runs now; 0 for none
+        self._looked, self._computed = -1.0, 0.0  # when the thread's CPU was asked for, and what it was
         self._steps = itertools.count(1)
         self._overdue = 0  # the step that is to be interrupted
         self._over = threading.Event()
@@ -49,9 +54,21 @@ class Watch:
         """The awaitable, to be awaited in its place; raises Overrun in it when its time is up."""
         return Within(self, awaitable)
 
-    def begin(self) -> None:
-        """A step begins. Whoever calls this sets `step` back to 0 when it has ended."""
+    def begin(self) -> float:
+        """A step begins: now. Whoever calls this sets `step` back to 0 when it has ended."""
+        now = time.monotonic()
+        if now - self._looked > SHORT:
+            self._looked, self._computed = now, self.clock()
         self.step = next(self._steps)
+        return now
+
+    def computed(self, began: float) -> float:
+        """What a step that began then has computed, in seconds; at most SHORT too many."""
+        now = time.monotonic()
+        if now - began < SHORT:
+            return now - began
+        before, self._computed, self._looked = self._computed, self.clock(), now
+        return min(now - began, self._computed - before)
 
     def __enter__(self) -> Self:
         main = threading.main_thread()
@@ -96,13 +113,12 @@ class Within(Generic[T]):
         self._awaitable = awaitable
 
     def __await__(self) -> Generator[object, object, T]:
-        watch, clock = self._watch, self._watch.clock
+        watch = self._watch
         steps = self._awaitable.__await__()
         worked, sent = 0.0, None
         thrown: BaseException | None = None
         while True:
-            began = clock()
-            watch.begin()
+            began = watch.begin()
             try:
                 waits_for = steps.send(sent) if thrown is None else steps.throw(thrown)
             except StopIteration as ended:
@@ -110,7 +126,7 @@ class Within(Generic[T]):
                 return value
             finally:
                 watch.step = 0
-            worked += clock() - began
+            worked += watch.computed(began)
             sent = thrown = None
             if worked > watch.limit:
                 thrown = Overrun(watch.limit)
