@@ -18,6 +18,7 @@ hypothesis.settings.load_profile("assay")
 
 def pytest_addoption(parser):
     parser.addoption("--real", action="store_true", help="run tests/real too: builds and starts real servers")
+    parser.addoption("--writes", type=int, default=4800, help="how many writes of eight processes")
     parser.addoption("--slicings", type=int, default=1500, help="how many slicings of all recordings")
 
 
