@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from assay.cli.reference import reference
+from assay.emulator import proxy
 from assay.emulator.faults import WORDS, markdown
 
 HERE = Path(__file__).resolve().parent
@@ -68,6 +69,14 @@ FILE` gives exact instants by prompt digest: `{{"*": {{"ttft_ms": 100, "gaps_ms"
 last gap going on. `--idle-ms 50 --idle-end rst` closes idle connections, `--max-requests 100` ends a
 connection after so many, announced in the last reply.
 
+## A proxy before a real server
+
+`assay emulate --proxy HOST:PORT` passes every byte on to that server and back until it is told otherwise.
+`POST /toxics` at the second address that it prints takes a JSON list, which holds for connections that are
+opened after it; `GET /toxics` shows it. Each toxic may name a `direction` (`down`, from the server, or
+`up`) and the `share` of the connections that it hits, drawn by `--seed` and the connection's number.
+
+{toxics}
 ## Webhooks
 
 `POST /hook` takes any JSON object and keeps it in the ledger (`truth.received`). Slow:
@@ -85,7 +94,7 @@ billed, the right answer. `GET /stats` counts them, `POST /reset` forgets them.
 def faults() -> str:
     """The page of faults."""
     words = "; ".join(f"`{name}`: {', '.join(values)}" for name, values in WORDS.items())
-    return FAULTS_HEAD + markdown() + FAULTS_TAIL.format(words=words)
+    return FAULTS_HEAD + markdown() + FAULTS_TAIL.format(words=words, toxics=proxy.markdown())
 
 
 PAGES = {"commands.md": reference, "faults.md": faults}

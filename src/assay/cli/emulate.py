@@ -29,7 +29,8 @@ EXAMPLE = "skill-0.8"
 @click.option("--mix", default="", metavar="FAULTS", help="Weighted faults: ok=80,500=5,s_cut=5.")
 @click.option("--script", metavar="FILE", help='JSON of {"prompt digest or *": ["500", "ok"]}.')
 @click.option("--ledger", metavar="FILE", help="Write what was asked and answered there.")
-@click.option("--seed", type=int, default=0, help="The seed of the mix.")
+@click.option("--proxy", metavar="HOST:PORT", help="Spoil the connections to that server: POST /toxics.")
+@click.option("--seed", type=int, default=0, help="The seed of the mix, and of what a proxy spoils.")
 def command(**given: JSON) -> None:
     r"""Serve emulated models on loopback until Ctrl-C; the first line is the base URL.
 
@@ -37,10 +38,15 @@ def command(**given: JSON) -> None:
     assay emulate --task json_extraction --ttft-ms 50 --itl-ms 5
     assay run json_extraction --model openai-compatible/skill-0.8 --base-url http://127.0.0.1:8399/v1
     """
+    from assay.emulator.proxy import Proxy, address_of
     from assay.emulator.server import Emulator
-    from assay.emulator.serving import serve
+    from assay.emulator.serving import serve, serve_proxy
     from assay.loading.emulation import emulator_settings, known_answers
 
+    if given["proxy"] is not None:
+        proxy = Proxy(*address_of(given["proxy"]), seed=given["seed"], at=given["port"])
+        asyncio.run(serve_proxy(proxy, Emulator(proxy=proxy), _announce_proxy))
+        return
     if given["plan"] is not None and (given["task"] is not None or given["data"] is not None):
         raise UsageError("--plan and --task do not go together", fix="name one of them")
     index = known_answers(given["task"], given["plan"], given["data"])
@@ -55,6 +61,13 @@ def command(**given: JSON) -> None:
     )
     emulator = Emulator(index, timing=timing, choice=choice, ledger=ledger, port=given["port"])
     asyncio.run(serve(emulator, lambda url: _announce(url, emulator.root, len(index))))
+
+
+def _announce_proxy(address: str, pages: str) -> None:
+    """Where clients go, and where the proxy is told what to do."""
+    click.echo(address)
+    click.echo(f"""try   curl -s {pages}/toxics -d '[{{"name": "latency", "ms": 100, "share": 0.5}}]'""")
+    click.echo("passes every byte on until it is told otherwise; Ctrl-C ends it")
 
 
 def _announce(url: str, root: str, known: int) -> None:

@@ -28,6 +28,7 @@ from assay.emulator.ledger import Ledger, Record
 from assay.emulator.ollama import OllamaChat, OllamaGenerate
 from assay.emulator.openai import OpenAIChat
 from assay.emulator.pace import Pace, Rhythm, Timing
+from assay.emulator.proxy import Proxy, toxics_of
 from assay.emulator.registry import LISTED, NAMES, behaviour_for
 from assay.emulator.wire import (
     TOKEN_LENGTH,
@@ -76,6 +77,7 @@ class Emulator:
         life: Life | None = None,
         rhythms: Mapping[str, Rhythm] | None = None,
         hook_reply: JSON = None,
+        proxy: Proxy | None = None,
         port: int = 0,
     ) -> None:
         self.index = Index() if index is None else index
@@ -85,6 +87,7 @@ class Emulator:
         self._gate = Gate(Capacity() if capacity is None else capacity)
         self._life = Life() if life is None else life
         self._rhythms = {} if rhythms is None else dict(rhythms)
+        self._proxy = proxy
         self._port = port
         dialects = (OpenAIChat(), AnthropicMessages(), OllamaChat(), OllamaGenerate(), Hook(hook_reply))
         self._wires: dict[str, Wire] = {wire.path: wire for wire in dialects}
@@ -298,6 +301,8 @@ class Emulator:
             return _json(200, {**self._ledger.stats(), "connections": len(self._connections)})
         if path == "/capacity":
             return self._bear(request)
+        if path == "/toxics" and self._proxy is not None:
+            return self._spoil(self._proxy, request)
         if path == "/reset" and request.method == "POST":
             self._ledger.reset()
             return _json(200, {"reset": True})
@@ -311,6 +316,15 @@ class Emulator:
             except UsageError as problem:
                 return _json(400, {"error": {"message": f"{problem.problem}; {problem.fix}"}})
         return _json(200, self._gate.view())
+
+    def _spoil(self, proxy: Proxy, request: HttpRequest) -> Delivery:
+        """The toxics of the proxy, all of them changed first by a POST."""
+        if request.method == "POST":
+            try:
+                proxy.toxics = toxics_of(_decoded(request.body))
+            except UsageError as problem:
+                return _json(400, {"error": {"message": f"{problem.problem}; {problem.fix}"}})
+        return _json(200, list(proxy.toxics))
 
     def _ollama_page(self, path: str) -> Delivery:
         """Ollama's lists; all models are in memory."""
