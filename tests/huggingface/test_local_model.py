@@ -223,6 +223,24 @@ async def test_a_prompt_beyond_the_context_is_an_overflow_and_its_neighbours_are
     assert short.usage.input + short.usage.output == 64
 
 
+async def test_no_batch_goes_beyond_the_context(tmp_path, open_model, tiny, monkeypatch):
+    model = open_model(tiny(tmp_path / "small", context=64))
+    await model.load()
+    assert model._weights is not None
+    reached: list[int] = []
+    real = model._weights.generate
+
+    def noted(rows, chosen):
+        reached.append(max(len(row.prompt) for row in rows) + max(row.limit for row in rows))
+        real(rows, chosen)
+
+    monkeypatch.setattr(model._weights, "generate", noted)
+    much = Sampling(temperature=0, max_tokens=500)
+    await asyncio.gather(*(model.ask(asking("word " * n, much)) for n in (0, 9, 0, 9)))
+    assert len(reached) > 1
+    assert max(reached) == 64
+
+
 @pytest.mark.parametrize(
     "request_",
     [
