@@ -40,14 +40,14 @@ class Timed:
     out: bytes
 
 
-def pinned(core: int, command: Sequence[str]) -> list[str]:
-    """The command on one core; as it is where there is one core only."""
-    if SERVER_CORE == CLIENT_CORE:
+def pinned(core: int | None, command: Sequence[str]) -> list[str]:
+    """The command on one core; as it is where there is one core only, or `core` is None."""
+    if SERVER_CORE == CLIENT_CORE or core is None:
         return list(command)
     return ["taskset", "-c", str(core), *command]
 
 
-def timed(command: Sequence[str], *, core: int = CLIENT_CORE, good: Sequence[int] = (0,)) -> Timed:
+def timed(command: Sequence[str], *, core: int | None = CLIENT_CORE, good: Sequence[int] = (0,)) -> Timed:
     """Runs a command to its end. Raises SystemExit, with what it said, where its code is not good."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         began = time.perf_counter()

@@ -29,7 +29,7 @@ from assay.ports import Capabilities, Where
 from assay.stats.quantiles import type7
 from assay.store.sqlite import SqliteStore
 from assay.trial import Call
-from harness import ASSAY, Timed, fetched, mock_server, spread, tell, timed
+from harness import ASSAY, CLIENT_CORE, Timed, fetched, mock_server, spread, tell, timed
 
 TASK = """\
 name: streams
@@ -50,11 +50,15 @@ def write_task(folder: Path, requests: int) -> Path:
     return task
 
 
-def played(task: Path, url: str, streams: int, store: Path) -> tuple[Timed, JSON]:
-    """One `assay run` of streams, all answered; the run and its model's summary."""
+def played(task: Path, url: str, streams: int, store: Path, workers: int = 0) -> tuple[Timed, JSON]:
+    """One `assay run` of streams, all answered; the run and its model's summary.
+
+    With workers it has all cores.
+    """
     words = [ASSAY, "run", str(task), "--model", "openai-compatible/mock", "--base-url", url]
     words += ["--concurrency", str(streams), "--stream", "--store", str(store), "--json"]
-    run = timed(words)
+    words += ["--workers", str(workers)]
+    run = timed(words, core=None if workers else CLIENT_CORE)
     (model,) = json.loads(run.out)["models"]
     if model["statuses"]["scored"] != model["planned"]:
         raise SystemExit(f"not all streams came through: {model['statuses']}")

@@ -1,6 +1,8 @@
 """W4: streams without any delay, 64 at once: how many streamed tokens a second one core takes in.
 
-python benchmarks/w4.py [--requests 4000] [--streams 64] [--tokens 128] [--rounds 3]
+python benchmarks/w4.py [--requests 4000] [--streams 64] [--tokens 128] [--rounds 3] [--workers 0]
+
+With --workers the run has all cores, beside the server.
 """
 
 from __future__ import annotations
@@ -22,13 +24,14 @@ def main() -> int:
     parser.add_argument("--streams", type=int, default=64)
     parser.add_argument("--tokens", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=0)
     given = parser.parse_args()
     phase, whole, cpu, floors = [], [], [], []
     total = given.requests * given.tokens
     with tempfile.TemporaryDirectory() as place, mock_server("--tokens", str(given.tokens)) as url:
         task = write_task(Path(place), given.requests)
         for n in range(given.rounds):
-            run, model = played(task, url, given.streams, Path(place) / f"{n}.db")
+            run, model = played(task, url, given.streams, Path(place) / f"{n}.db", given.workers)
             phase.append(total / model["speed"]["wall_seconds"])
             whole.append(total / run.wall)
             cpu.append(run.cpu / total * 1e6)

@@ -111,13 +111,17 @@ async def test_what_a_killed_worker_may_have_spent_is_spent(bench, ends_workers)
         workers=3,
     )
     task, _ = load_task(plan, PLAIN)
-    async with emulator(plan, task) as server:
-        result = await bench.run(at(plan, server), watchers=[killer])
+    async with emulator(plan, task) as server, bound(at(plan, server), PLAIN) as ready:
+        store = SharedStore.open(bench.store)
+        result = await crew.run(ready, store, [killer], Stop(), environment={})
+        await store.close()
         spent = billed(server)
     assert len(killer.hit) == 3
-    assert result.run.stop == "budget"
+    assert result.stop == "budget"
     known, worst = accounted(bench.store, "last")
     assert known <= spent <= known + worst <= limit
+    assert known + worst <= ready.budget.spent <= limit
+    assert ready.budget._set_aside == 0
 
 
 @pytest.mark.timeout(120)
@@ -251,6 +255,22 @@ async def test_a_run_that_is_to_end_soon_starts_no_trial_and_ends_those_in_play(
     assert (result.run.state, result.run.stop) == ("stopped", "cancelled")
     assert 50 <= len(trials) < 1000
     assert {trial.status for trial in trials} == {Status.SCORED}
+
+
+@pytest.mark.timeout(120)
+async def test_a_run_that_is_cancelled_leaves_no_worker_and_can_be_resumed(bench, listener, worker_pids):
+    plan = bench.plan("emulated/skill-1", repeats=20, schedule=Closed(6), workers=2)
+    running = asyncio.create_task(bench.run(plan, watchers=[listener], run_id="run_x"))
+    while len(listener.calls) < 30:
+        await asyncio.sleep(0.01)
+    assert len(worker_pids()) == 2
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert worker_pids() == []
+    again = await bench.run(structs.replace(plan, workers=0), run_id="run_x")
+    assert again.run.state == "completed"
+    assert again.summary.statuses[Status.SCORED] == 400
 
 
 @pytest.mark.timeout(120)

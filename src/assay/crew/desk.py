@@ -244,10 +244,11 @@ class Desk:
 
     async def _asked(self, message: SetAside) -> None:
         try:
-            self._set_aside += await self._budget.set_aside(message.worst, self._stop)
+            amount = await self._budget.set_aside(message.worst, self._stop)
         except Stopped as stopped:
             self.say(Granted(message.ticket, stopped.reason))
         else:
+            self._set_aside += amount
             self.say(Granted(message.ticket, None))
 
 
