@@ -23,6 +23,8 @@ NAMES = (
     "simulations",
     "damage",
     "chaos",
+    "shared_limits",
+    "shared_budget",
     "report_size",
 )
 
