@@ -151,3 +151,10 @@ def test_prompts_can_be_texts(task):
     settings = Settings(prompts=Prompts(agent="Sell it.", client=None), client="rules")
     assert prompt_set(task, settings, None).agent.text == "Sell it."
     assert structs.replace(settings.prompts, agent="x").agent == "x"
+
+
+def test_a_goal_that_an_agent_is_never_given_cannot_be_missing(task):
+    lacking = Case("", "two", facts={"PERSONALITY": ""})
+    fitted([lacking], prompts(task, "Sell {{ORDER_GOAL}}.", "Buy."))
+    with pytest.raises(UsageError, match="ORDER_GOAL"):
+        fitted([lacking], prompts(task, "Sell.", "Buy {{ORDER_GOAL}}."))

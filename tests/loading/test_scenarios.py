@@ -314,3 +314,8 @@ def test_yaml_is_read_by_its_own_rules(written):
     document = YAML(typ="safe").load('- {name: "no", variables: {ORDER_GOAL: "[]", PERSONALITY: no}}')
     (case,) = written(json.dumps(document), "f.yaml")
     assert case.facts["PERSONALITY"] == "no"
+
+
+def test_an_item_of_a_list_in_yaml_has_the_line_on_which_it_begins(written):
+    text = "scenarios:\n- name: fine\n  variables: {}\n- 3\n"
+    assert "f.yaml, line 4, scenario 1: is no object" in told(written, text, "f.yaml").problem

@@ -144,6 +144,7 @@ def test_a_draw_depends_on_seed_tool_and_ordinal_alone():
     other = drawn([tool for _, tool in product(range(20), "cab")])
     assert one == other
     assert one != drawn([tool for tool, _ in product("abc", range(20))], seed=8)
+    assert [one["a", n] for n in range(1, 21)] != [one["b", n] for n in range(1, 21)]
     counts = Counter(drawn(["a"] * 1000).values())
     assert 250 < counts["error"] < 350
 
