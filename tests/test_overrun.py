@@ -42,7 +42,7 @@ async def test_code_that_never_ends_is_ended_and_the_loop_goes_on(code):
         with pytest.raises(Overrun, match=r"computed for more than 0\.4 s"):
             await watch.within(code())
         assert await watch.within(asyncio.sleep(0, "well")) == "well"
-    assert 0.3 < time.monotonic() - began < 20
+    assert 0.05 < time.monotonic() - began < 50  # CPU seconds and those of the clock may differ
 
 
 async def test_code_that_waits_may_wait_for_longer_than_the_limit():
