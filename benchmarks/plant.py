@@ -68,7 +68,7 @@ class Call:
     def brief(self) -> dict[str, object]:
         v, random = self.values, self.random
         known = [
-            {"id": "addr", "text": v["address"], "volunteer": "when_asked"},
+            {"id": "addr", "text": f"{self.words['address']}: {v['address']}", "volunteer": "when_asked"},
             {"id": "extra", "text": v["always_fact"], "volunteer": "always"},
             {"id": "story", "text": self.story, "volunteer": "when_asked"},
         ]
