@@ -11,7 +11,7 @@ def test_the_demo_plays_all_kinds_and_ends_with_what_to_type_next(assay):
     assert typed.out.index("1 of 3") < typed.out.index("2 of 3") < typed.out.index("3 of 3")
     assert "emulated/skill-0.95 (emulated)" in typed.out
     assert "\nclient    " in typed.out
-    assert "\n  tool    place_order(" in typed.out
+    assert "\n  tool    add_to_cart(" in typed.out
     assert "offered/s" in typed.out
     last = typed.out[typed.out.index("everything is in") :]
     assert last.startswith("everything is in .assay/assay.db\n  assay runs list\n")

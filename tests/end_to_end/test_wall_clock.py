@@ -109,7 +109,7 @@ def test_a_wall_clock_that_jumps_in_a_run_moves_no_duration_and_starts_no_storm(
         (row["state"]["done_sent"] - row["state"]["arrived"]) / 1e9 for row in asked if row["fault"] == "ok"
     )
     for call, least in zip(sorted(done, key=lambda call: call.latency), served, strict=True):
-        assert least - 0.001 <= call.latency < took
+        assert least - 0.05 <= call.latency < took  # the emulator may be held up before it notes that it sent
         assert TTFT - 0.001 <= call.ttft <= call.latency
         instants = call.reply.instants
         assert (

@@ -167,14 +167,22 @@ class Desk:
         """Leaves no process, no row on its way and no dollar set aside behind."""
         self._line.close()
         self.kill()
-        if self._process is not None:
-            await asyncio.to_thread(self._process.wait)
+        await self._reaped()
         for task in self._asking:
             task.cancel()
         await self._nothing_on_the_way.wait()
         if self._set_aside:
             self._budget.book(self._set_aside, None)
             self._set_aside = Decimal(0)
+
+    async def _reaped(self) -> None:
+        """Returns when the killed process is gone, also where the wait for it is broken off."""
+        if self._process is None:
+            return
+        try:
+            await asyncio.to_thread(self._process.wait)
+        finally:
+            self._process.wait()
 
     def _gone(self, failure: BaseException | None) -> None:
         if self._over.done():

@@ -31,7 +31,9 @@ from assay.store.sqlite import SqliteStore
 
 EXTRAS = {
     "datasets": "data sets of Hugging Face",
+    "frames": "data frames and Parquet",
     "hf": "weights on this machine",
+    "otel": "OpenTelemetry traces",
     "serve": "the REST service",
     "text": "BLEU and chrF",
 }
