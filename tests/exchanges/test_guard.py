@@ -1,6 +1,7 @@
 """What the guard of the client's lines finds: planted faults, innocent look-alikes, hostile text."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.agenda import Brief
-from assay.agenda.brief import GoalItem
+from assay.agenda.brief import GoalItem, Known, Sheet, Unknown
 from assay.errors import UsageError
 from assay.exchanges.conversation.guard import CODES, Candidate, Situation, faults_in
 from assay.exchanges.conversation.guard.facts import facts_of
@@ -109,3 +110,60 @@ def test_numbers_are_read_in_figures_and_in_words(text, values):
 )
 def test_facts_have_their_kind_and_times_durations_and_ages_are_none(text, kinds):
     assert [fact.kind for fact in facts_of(text)] == kinds
+
+
+def codes_of(text, *, asked="", unknown=(), known=(), language="ru"):
+    sheet = Sheet(known=tuple(Known(f"k{n}", each) for n, each in enumerate(known)), unknown=unknown)
+    brief = Brief(BRIEF.goal, language=language, phone=BRIEF.phone, city="Москва", sheet=sheet)
+    lines = (Spoken("client", "Здравствуйте, мне филе."), Spoken("agent", asked or "Ещё что-нибудь?"))
+    return {fault.code for fault in faults_in(Situation(brief, lines), Candidate(text))}
+
+
+@pytest.mark.parametrize(
+    ("code", "fault", "innocent"),
+    [
+        ("goal_leak", "Тогда кладу трубку с out_of_scope.", "Это вне вашей работы, наверное?"),
+        ("goal_leak", "Поле «количество» равно двум.", "Впишите имя в поле получателя: Иван."),
+        ("goal_leak", "Критерий выполнен, оформляйте.", "Главный критерий — свежесть."),
+        ("goal_leak", "Ставлю два балла из трёх за этот звонок.", "Ставлю вам пять с плюсом!"),
+        ("goal_leak", "All criteria are met, bye.", "My only criterion is that it is fresh."),
+        ("goal_leak", "My goal has two items.", "My goal is to be in time for the party."),
+        ("reasoning_leak", "Поскольку я играю клиента, скажу: да.", "Сын играет роль покупателя в пьесе."),
+        ("reasoning_leak", "My role is a customer, so yes.", "My role in the family is the shopping."),
+        ("reasoning_leak", "Инструкция велит отвечать кратко.", "По инструкции две таблетки в день."),
+        ("role_flip", "Чем ещё я вам могу помочь?", "Чем вы мне можете помочь?"),
+        ("role_flip", "Вам удобно завтра утром?", "Вам удобно, если я заплачу картой?"),
+        ("role_flip", "We apologise for the delay.", "I apologise for the noise, we have builders in."),
+        ("role_flip", "Have you ordered from us before?", "I have ordered from you before."),
+    ],
+)
+def test_a_family_of_faults_is_found_and_its_look_alike_is_not_accused(code, fault, innocent):
+    language = "ru" if re.search("[а-я]", fault) else "en"
+    assert code in codes_of(fault, language=language)
+    assert code not in codes_of(innocent, language=language)
+
+
+@pytest.mark.parametrize(
+    ("item", "asked", "line", "revealed"),
+    [
+        ("промокод", "Назовите промокод.", "Промокод? Это промокод ПОДАРОК.", True),
+        ("промокод", "Назовите промокод.", "Да, конечно: весна.", True),
+        ("промокод", "Назовите промокод.", "Посмотрите сами.", False),
+        ("имя прошлого курьера", "Как звали курьера?", "Если не ошибаюсь, Костя.", True),
+        ("имя прошлого курьера", "Как звали курьера?", "Высокий такой, а имя не запомнила.", False),
+        ("дата прошлого заказа", "Какая дата прошлого заказа?", "Заказывала позавчера вечером.", True),
+        ("дата прошлого заказа", "Какая дата прошлого заказа?", "Позавчера? Не помню.", False),
+        (Unknown("код домофона", "ключ 38К"), "Какой код домофона?", "Вроде 38К.", True),
+        (Unknown("код домофона", "ключ 38К"), "Какой код домофона?", "Код домофона 2580.", True),
+        (Unknown("код домофона", "ключ 38К"), "Код домофона ведь 38К?", "Верно, 38К.", False),
+    ],
+)
+def test_a_value_of_what_is_unknown_is_found_with_and_without_figures(item, asked, line, revealed):
+    assert ("unknown_revealed" in codes_of(line, asked=asked, unknown=(item,))) is revealed
+
+
+def test_an_address_whose_name_stands_first_is_known_in_another_order():
+    known = ("Адрес: Ленинский проспект, 28",)
+    said = codes_of("Дом 28, улица Ленинский проспект.", asked="Куда доставить?", known=known)
+    assert "ungrounded_fact" not in said
+    assert "ungrounded_fact" in codes_of("Ленинский проспект, 31.", asked="Куда доставить?", known=known)

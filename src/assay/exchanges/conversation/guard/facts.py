@@ -111,7 +111,7 @@ class _Reading:
 
     def addresses(self) -> None:
         for found in list(one("fact.street").finditer(self.text)):
-            name = (found["ru"] or found["en"] or found["of"] or "").strip()
+            name = next((name for name in found.groups() if name), "").strip()
             if name and stem(name.split()[0]) not in _NO_STREET:
                 self.facts.append(Fact("address", name))
                 self._house(found.end())
@@ -134,6 +134,8 @@ class _Reading:
         for number in numbers(self.text):
             before = self.text[max(0, number.start - NEAR) : number.start]
             after = self.text[number.end : number.end + NEAR]
+            if _PERCENT.match(after):
+                continue
             if one("fact.money").match(after) or one("fact.money_before").search(before):
                 self.facts.append(Fact("money", self.text[number.start : number.end], number.value))
             elif not number.ordinal and not _is_no_quantity(number, before, after):
@@ -241,5 +243,6 @@ _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _DIALLED = re.compile(r"[\s\-–—().,+…]*(?:(?:плюс|plus|and|и)[\s]+)?")
 _ONE_OF = re.compile(r"\b(?:ни|только|еще|the|another|this|that|no|which|any|some)\s+\Z")
 _HOUSE = re.compile(r"[,\s]*(?:дом|д\.)?\s*")
+_PERCENT = re.compile(r"\s*(?:процент|percent|per cent|%)")
 _DAY = re.compile(r"(?:st|nd|rd|th|-?го|-?е)\b")
 _NO_STREET = frozenset({"the", "this", "your", "our", "my", "any", "which", "what", "street"})

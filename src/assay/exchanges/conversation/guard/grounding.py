@@ -61,10 +61,11 @@ def unknown_revealed(situation: Situation, candidate: Candidate) -> str | None:
     """A value for an item of `unknown` that no agent line has told."""
     for item in situation.brief.sheet.unknown:
         text, value = unknown_item(item)
-        if value and _says(candidate.text, value):
-            if not any(_says(line, value) for line in situation.heard):
-                return value
-        elif not value and _gives_value(situation, candidate, text):
+        if value and any(_says(line, value, text) for line in situation.heard):
+            continue
+        if value and _says(candidate.text, value, text):
+            return value
+        if _gives_value(situation, candidate, text):
             return text
     return None
 
@@ -74,13 +75,15 @@ def unknown_item(item: Unknown | str) -> tuple[str, str]:
     return (item, "") if isinstance(item, str) else (item.text, item.value)
 
 
-def _says(text: str, value: str) -> bool:
-    """Whether a text holds the value, however it is spelled."""
+def _says(text: str, value: str, item: str) -> bool:
+    """Whether a text holds the value of an item, however it is spelled."""
     figures = "".join(number.digits for number in numbers(value))
     said = "".join(number.digits for number in numbers(text))
     if len(figures) >= 3 and figures in said:
         return True
+    naming = stems(item) | {stem(word) for word in word_set("words.naming")}
     mine = [stem(word) for word in words(value)]
+    mine = [word for word in mine if word not in naming] or mine
     theirs = [stem(word) for word in words(text)]
     joined = "\x00".join(mine)
     return bool(mine) and f"\x00{joined}\x00" in "\x00".join(["", *theirs, ""])
@@ -100,7 +103,30 @@ def _gives_value(situation: Situation, candidate: Candidate, text: str) -> bool:
         told = fact.sure or (question and fact.amount != 1)
         if told and not _is_known(fact, known):
             return True
-    return not knows_not(candidate.text) and _names_new(situation, candidate.text, topic, question=question)
+    said = _stated(candidate.text)
+    if knows_not(candidate.text) or one("deflects").search(plain(said)):
+        return False
+    return _names_new(situation, said, topic, question=question) or (
+        question and _tells_time(situation, said, text)
+    )
+
+
+def _stated(text: str) -> str:
+    """What a line states: its sentences without its questions, and without a "if I'm not mistaken"."""
+    stated = " ".join(each for each in _SENTENCE.findall(text) if not each.rstrip().endswith("?"))
+    return _HEDGE.sub("", stated)
+
+
+def _tells_time(situation: Situation, text: str, item: str) -> bool:
+    """Whether a line gives a time to an item that is one, in words that stand in no source."""
+    if not one("unknown.time").search(plain(item)):
+        return False
+    told = {found[0] for line in _sources(situation) for found in one("time_told").finditer(plain(line))}
+    return any(found[0] not in told for found in one("time_told").finditer(plain(text)))
+
+
+def _sources(situation: Situation) -> tuple[str, ...]:
+    return (*situation.told, *situation.given, *situation.heard)
 
 
 def _about(topic: frozenset[str], item: str, text: str) -> bool:
@@ -111,27 +137,42 @@ def _about(topic: frozenset[str], item: str, text: str) -> bool:
 
 
 def _names_new(situation: Situation, text: str, topic: frozenset[str], *, question: bool) -> bool:
-    """Whether a line names something (by a name, in quotes, or as its whole short answer)."""
-    if "?" in text:
-        return False
-    told = set().union(
-        *(stems(each) for each in (*situation.told, *situation.given, *situation.heard)), topic
-    )
-    named = [found[1] or found[2] for found in _NAMED.finditer(text)]
-    if any(stems(name) - told for name in named):
+    """Whether a line names something: by a name, in quotes, in capitals, or as all that it says."""
+    sources = _sources(situation)
+    told = set().union(*(stems(each) for each in sources), topic)
+    if any(stems(found[0]) - told for found in _NAMED.finditer(text)):
         return True
+    marked = {found[1] or found[2] for each in sources for found in _MARKED.finditer(each)}
+    if any((found[1] or found[2]) not in marked for found in _MARKED.finditer(text)):
+        return True
+    naming = word_set("words.naming")
     new = [
         word
         for word in words(text)
         if stem(word) not in told and word not in word_set("words.small") and len(word) > 2
     ]
-    return question and bool(new) and len(words(text)) <= 3 and not one("refuses").search(plain(text))
+    if not question or one("refuses").search(plain(text)):
+        return False
+    values = [word for word in new if word not in naming]
+    return bool(values) and (len(words(text)) <= 3 or (len(values) <= 2 and _frames(text, topic, values)))
+
+
+def _frames(text: str, topic: frozenset[str], values: list[str]) -> bool:
+    """Whether every other word of a line only presents the value: yes, of course, it was ..."""
+    frame = word_set("words.naming") | word_set("words.small") | word_set("words.bare") | set(values)
+    return all(word in frame or stem(word) in topic or len(word) < 3 for word in words(text))
 
 
 _THEM = re.compile(r"\s*(?:of (?:them|those|these)|штук\w*|таких)\b")
 _NAMED = re.compile(
     r"(?:(?<=[^\W\d_][,:—–-]\s)|(?<=[^\W\d_]\s))([A-ZА-ЯЁ][^\W\d_]{2,})|[«\"“]([^»\"”]{2,40})[»\"”]"
 )
+_MARKED = re.compile(r"\b([A-ZА-ЯЁ]{3,}\d*)\b|[«\"“]([^»\"”]{2,40})[»\"”]")
+"""What is set off as a value: in capitals, in quotes."""
+_HEDGE = re.compile(
+    r"\b(?:если (?:я )?не (?:ошибаюсь|путаю)|if i(?:'|’)?m not (?:mistaken|wrong)),?", re.IGNORECASE
+)
+_SENTENCE = re.compile(r"[^.?!]+[.?!]*")
 
 
 def _is_known(fact: Fact, known: _Known) -> bool:
@@ -191,6 +232,7 @@ def _known(situation: Situation) -> _Known:
         house=frozenset(
             {fact.amount for fact in found if fact.kind == "address"}
             | {number.value for text in situation.heard for number in numbers(text)}
+            | {n.value for text in situation.told if "address" in topics_in(text) for n in numbers(text)}
         ),
         money=frozenset(money),
         amounts=frozenset(amounts),
