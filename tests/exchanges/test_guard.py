@@ -135,6 +135,10 @@ def codes_of(text, *, asked="", unknown=(), known=(), language="ru"):
         ("role_flip", "Вам удобно завтра утром?", "Вам удобно, если я заплачу картой?"),
         ("role_flip", "We apologise for the delay.", "I apologise for the noise, we have builders in."),
         ("role_flip", "Have you ordered from us before?", "I have ordered from you before."),
+        ("role_flip", "May I have your name?", "I'm allergic to nuts. May I have white roses?"),
+        ("role_flip", "Передам ваш заказ курьеру.", "Передам трубку мужу."),
+        ("goal_leak", "Модель-судья поставит вам два балла.", "А баллы за этот заказ начислят?"),
+        ("reasoning_leak", "As instructed, I do not mention it.", "As instructed, I'm calling back."),
     ],
 )
 def test_a_family_of_faults_is_found_and_its_look_alike_is_not_accused(code, fault, innocent):
@@ -151,6 +155,8 @@ def test_a_family_of_faults_is_found_and_its_look_alike_is_not_accused(code, fau
         ("промокод", "Назовите промокод.", "Посмотрите сами.", False),
         ("имя прошлого курьера", "Как звали курьера?", "Если не ошибаюсь, Костя.", True),
         ("имя прошлого курьера", "Как звали курьера?", "Высокий такой, а имя не запомнила.", False),
+        ("имя прошлого курьера", "Как звали курьера?", "Не помню... А, вспомнил, Костя!", True),
+        ("номер карты", "Продиктуйте номер карты.", "Карта у жены.", False),
         ("дата прошлого заказа", "Какая дата прошлого заказа?", "Заказывала позавчера вечером.", True),
         ("дата прошлого заказа", "Какая дата прошлого заказа?", "Позавчера? Не помню.", False),
         (Unknown("код домофона", "ключ 38К"), "Какой код домофона?", "Вроде 38К.", True),

@@ -104,7 +104,7 @@ def _gives_value(situation: Situation, candidate: Candidate, text: str) -> bool:
         if told and not _is_known(fact, known):
             return True
     said = _stated(candidate.text)
-    if knows_not(candidate.text) or one("deflects").search(plain(said)):
+    if knows_not(said) or one("deflects").search(plain(said)):
         return False
     return _names_new(situation, said, topic, question=question) or (
         question and _tells_time(situation, said, text)
@@ -112,9 +112,9 @@ def _gives_value(situation: Situation, candidate: Candidate, text: str) -> bool:
 
 
 def _stated(text: str) -> str:
-    """What a line states: its sentences without its questions, and without a "if I'm not mistaken"."""
+    """What a line states: no question, no "if I'm not mistaken", nothing from before it was remembered."""
     stated = " ".join(each for each in _SENTENCE.findall(text) if not each.rstrip().endswith("?"))
-    return _HEDGE.sub("", stated)
+    return _HEDGE.sub("", _RECALLED.split(stated)[-1])
 
 
 def _tells_time(situation: Situation, text: str, item: str) -> bool:
@@ -169,6 +169,7 @@ _NAMED = re.compile(
 )
 _MARKED = re.compile(r"\b([A-ZА-ЯЁ]{3,}\d*)\b|[«\"“]([^»\"”]{2,40})[»\"”]")
 """What is set off as a value: in capitals, in quotes."""
+_RECALLED = re.compile(r"(?<!не )\bвспомнила?\b|\boh yes\b|\bremember(?:ed)? now\b", re.IGNORECASE)
 _HEDGE = re.compile(
     r"\b(?:если (?:я )?не (?:ошибаюсь|путаю)|if i(?:'|’)?m not (?:mistaken|wrong)),?", re.IGNORECASE
 )
