@@ -136,6 +136,8 @@ def codes_of(text, *, asked="", unknown=(), known=(), language="ru"):
         ("role_flip", "We apologise for the delay.", "I apologise for the noise, we have builders in."),
         ("role_flip", "Have you ordered from us before?", "I have ordered from you before."),
         ("role_flip", "May I have your name?", "I'm allergic to nuts. May I have white roses?"),
+        ("role_flip", "Готовы оформить заказ?", "Готова оформить заказ."),
+        ("role_flip", "Let me offer you a replacement.", "Offer me a replacement, please."),
         ("role_flip", "Передам ваш заказ курьеру.", "Передам трубку мужу."),
         ("goal_leak", "Модель-судья поставит вам два балла.", "А баллы за этот заказ начислят?"),
         ("reasoning_leak", "As instructed, I do not mention it.", "As instructed, I'm calling back."),
