@@ -34,8 +34,10 @@ exchange:
     prompts: {agent: "You sell groceries by telephone.", client: "You buy groceries. {{BRIEF}}"}
     guard: false  # the server's lines are no customer's
     limits: {max_turns: %d, timeout_s: 600}
-scorers: [contains]
+scorers: [says]
 """
+
+EXPECT = {"says": [{"any_of": ["number"]}]}
 
 PLAN = """\
 task: %(task)s
@@ -86,11 +88,11 @@ def write_talk(folder: Path, url: str, conversations: int, slots: int) -> Settin
     goal = json.dumps([{"name": "milk", "qty": 1}])
     with (folder / "scenarios.jsonl").open("w") as file:
         for n in range(conversations):
-            row = {"name": f"talk {n}", "variables": {"ORDER_GOAL": goal, "SEED": n}, "expect": "number"}
+            row = {"name": f"talk {n}", "variables": {"ORDER_GOAL": goal, "SEED": n}, "expect": EXPECT}
             file.write(json.dumps(row) + "\n")
     (folder / "talk.yaml").write_text(TALK % (2 * TURNS))
     model = "openai-compatible/mock"
-    plan = {"task": folder / "talk.yaml", "agent": model, "client": model, "url": url, "scorer": "contains"}
+    plan = {"task": folder / "talk.yaml", "agent": model, "client": model, "url": url, "scorer": "says"}
     (folder / "talk_plan.yaml").write_text(PLAN % {**plan, "repeats": 1, "slots": slots})
     return Setting("talk", folder / "talk_plan.yaml", conversations, 2 * TURNS)
 
