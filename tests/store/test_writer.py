@@ -9,8 +9,8 @@ from assay.errors import StoreError
 from assay.ports import Where
 from assay.store import writer as writing
 from assay.store.sqlite import SqliteStore
+from assay.store.writer import TOLD_A_TURN
 from assay.trial import CallState, Status
-from assay.turnstile import WIDTH
 
 
 @pytest.fixture
@@ -54,20 +54,20 @@ async def test_those_whose_rows_are_committed_together_wake_a_few_in_a_turn_requ
     begun, holding = threading.Event(), threading.Event()
     held = asyncio.create_task(store._writer.do(lambda _: begun.set() or holding.wait()))
     await asyncio.to_thread(begun.wait)
-    played = [sample.trial(sample.done(sample.call(f"t{n}"))) for n in range(64)]
+    played = [sample.trial(sample.done(sample.call(f"t{n}"))) for n in range(192)]
     trials = [asyncio.create_task(kept("trial", store.add(trial))) for trial in played]
     calls = [asyncio.create_task(kept("call", store.reserve(sample.call(f"k{n}")))) for n in range(64)]
     await asyncio.sleep(0)
     holding.set()
     await held
     most = 0
-    while len(order) < 128:
+    while len(order) < 256:
         before = len(order)
         await asyncio.sleep(0)
         most = max(most, len(order) - before)
     await asyncio.gather(*trials, *calls)
-    assert most <= WIDTH
-    assert order[: 64 + WIDTH].count("call") == 64
+    assert most <= TOLD_A_TURN
+    assert order[: 64 + TOLD_A_TURN].count("call") == 64
     await store.close()
 
 

@@ -29,6 +29,10 @@ Tell = Callable[[AssayError | None], None]
 
 ROOM = 4096
 """Jobs that may wait for their commit before callers are held back."""
+TOLD_A_TURN = 64
+"""Callers told of a commit in one turn of the event loop. Told fewer at a time they would come back
+fewer at a time, and each group would be a smaller one.
+"""
 KNOWN = 8192
 ROWS_A_STATEMENT = 32
 
@@ -119,7 +123,7 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._waiting = 0
         self._held_back: deque[asyncio.Future[None]] = deque()
-        self._turns = Turnstile()
+        self._turns = Turnstile(TOLD_A_TURN)
         self._grievance: AssayError | None = None
         self._thread = threading.Thread(target=self._work, name="assay store", daemon=True)
         self._thread.start()
