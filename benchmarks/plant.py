@@ -1,7 +1,8 @@
 """Plants faults of simulated customers: transcripts, half with one fault, half innocent look-alikes.
 
-`planted/ru.txt` and `en.txt` hold candidate lines, written from the definitions of the faults and without
-sight of the guard; `shops.json` holds the calls around them. All draws come from the seed.
+Each folder of `planted/` is a bank by one hand: `ru.txt` and `en.txt` hold candidate lines, written from the
+definitions of the faults and without sight of the guard; `ru.json` and `en.json` hold the calls around them.
+All draws come from the seed.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from random import Random
 from msgspec import Struct
 
 HERE = Path(__file__).parent / "planted"
-BANK = json.loads((HERE / "shops.json").read_text("utf-8"))
 SECTION = re.compile(r"\[(\w+) (fault|innocent)\]")
-LINE = re.compile(r"(?P<stages>\d+)(?:!(?P<reason>\w+))?(?:@(?P<history>\w+))? \|(?: (?P<text>.*))?")
+LINE = re.compile(
+    r"(?P<stages>\d+)(?:!(?P<reason>\w+))?(?:@(?P<history>\w+))?(?: <(?P<asked>[^|]+))? \|(?: (?P<text>.*))?"
+)
 ORDER = "12345679"  # how a call goes; 8 and 0 take the place of what follows the order's first lines
 SKINS = {
     "blank": ["   ", " ", "\t"],
@@ -37,23 +39,36 @@ class Template(Struct, frozen=True):
     stages: str
     reason: str | None
     history: str | None
+    asked: str | None
+    """The agent's last line, where it is not one of the stage's."""
     text: str
 
 
-def templates(language: str) -> Iterator[Template]:
-    kind, fault = "", False
-    for line in (HERE / f"{language}.txt").read_text("utf-8").splitlines():
-        if section := SECTION.fullmatch(line):
-            kind, fault = section[1], section[2] == "fault"
-        elif read := LINE.fullmatch(line):
-            yield Template(kind, fault, read["stages"], read["reason"], read["history"], read["text"] or "")
+class Bank:
+    """The lines and the calls of one hand, in one language."""
+
+    def __init__(self, folder: Path, language: str) -> None:
+        self.language = language
+        self.words = json.loads((folder / f"{language}.json").read_text("utf-8"))
+        self.templates = list(self._read(folder / f"{language}.txt"))
+
+    @staticmethod
+    def _read(path: Path) -> Iterator[Template]:
+        kind, fault = "", False
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+            if section := SECTION.fullmatch(line):
+                kind, fault = section[1], section[2] == "fault"
+            elif read := LINE.fullmatch(line):
+                yield Template(kind, fault, **{**read.groupdict(), "text": read["text"] or ""})
+            elif line and not line.startswith("#"):
+                raise SystemExit(f"{path}:{number}: neither a section nor a line: {line}")
 
 
 class Call:
     """One customer, what it knows, what was said, and the values for the slots of a line."""
 
-    def __init__(self, language: str, random: Random, template: Template) -> None:
-        self.random, self.language, self.words = random, language, BANK[language]
+    def __init__(self, bank: Bank, random: Random, template: Template) -> None:
+        self.random, self.language, self.words = random, bank.language, bank.words
         shop = random.choice(self.words["shops"])
         self.item = random.choice(shop["items"])
         self.others = random.sample(shop["others"], 2)
@@ -63,7 +78,7 @@ class Call:
         self.values = self._values(shop["shop"])
         self.values["opening"] = self._fill(random.choice(self.words["normal"]["1"]))
         self.stage = random.choice(template.stages)
-        self.lines = self._lines(template.history)
+        self.lines = self._lines(template)
 
     def brief(self) -> dict[str, object]:
         v, random = self.values, self.random
@@ -158,18 +173,19 @@ class Call:
             "long_address_story": f"{street_first}. {' '.join(random.sample(sentences[4:8], 2))}",
         }  # fmt: skip
 
-    def _lines(self, history: str | None) -> list[dict[str, str]]:
+    def _lines(self, template: Template) -> list[dict[str, str]]:
         """What was said before the candidate, up to the agent's line of its stage."""
         before = ORDER[: ORDER.index(self.stage)] if self.stage in ORDER else "123"
         if self.stage == "9":
             before = "123"
         if self.stage == "8":
             before = "12"
-        if self.stage == "1" and self.random.random() < 0.25:
+        if self.stage == "1" and template.asked is None and self.random.random() < 0.25:
             return []
         lines: list[dict[str, str]] = []
         for stage in (*before, self.stage):
-            self._speak(lines, "agent", self.random.choice(self.words["agents"][stage]))
+            asked = template.asked if stage == self.stage else None
+            self._speak(lines, "agent", asked or self.random.choice(self.words["agents"][stage]))
             if stage != self.stage:
                 said = "opening" if stage == "1" else ""
                 self._speak(
@@ -178,8 +194,8 @@ class Call:
                     self.values[said] if said else self.random.choice(self.words["normal"][stage]),
                 )
         self.values["normal"] = self._fill(self.random.choice(self.words["normal"][self.stage]))
-        if history is not None:
-            self._repeat(lines, history)
+        if template.history is not None:
+            self._repeat(lines, template.history)
         return lines
 
     def _speak(self, lines: list[dict[str, str]], side: str, text: str) -> None:
@@ -205,13 +221,14 @@ class Call:
         }
 
 
-def planted(language: str, each: int, seed: int, half: str | None = None) -> Iterator[dict[str, object]]:
+def planted(bank: Bank, each: int, seed: int, half: str | None = None) -> Iterator[dict[str, object]]:
     """`each` transcripts a kind with a fault and as many innocent ones, no two the same.
 
     With a `half` every second written line only: `seen` is for building a guard, `unseen` for judging it.
     """
+    language = bank.language
     groups: dict[tuple[str, bool], list[Template]] = {}
-    for template in templates(language):
+    for template in bank.templates:
         groups.setdefault((template.kind, template.fault), []).append(template)
     for (kind, fault), written in groups.items():
         group = written if half is None else written[half == "unseen" :: 2]
@@ -220,7 +237,7 @@ def planted(language: str, each: int, seed: int, half: str | None = None) -> Ite
             if len(seen) == each:
                 break
             template = group[number % len(group)]
-            call = Call(language, Random(f"{seed} {kind} {fault} {number} {language}"), template)
+            call = Call(bank, Random(f"{seed} {kind} {fault} {number} {language}"), template)
             call.values.setdefault("normal", call.values["opening"])
             candidate = {"text": call.said(template), "hang_up": template.reason}
             row: dict[str, object] = {
@@ -239,13 +256,14 @@ def planted(language: str, each: int, seed: int, half: str | None = None) -> Ite
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("folder", type=Path)
+    arguments.add_argument("--bank", type=Path, default=HERE / "first", help="a folder of planted/")
     arguments.add_argument("--each", type=int, default=120, help="a kind, a language, with and without fault")
     arguments.add_argument("--half", choices=("seen", "unseen"), help="every second written line only")
     arguments.add_argument("--seed", type=int, default=7)
     options = arguments.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     for language in ("ru", "en"):
-        rows = list(planted(language, options.each, options.seed, options.half))
+        rows = list(planted(Bank(options.bank, language), options.each, options.seed, options.half))
         path = options.folder / f"planted_{language}.jsonl"
         path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
         print(f"{path}: {len(rows)}")
