@@ -27,7 +27,7 @@ from assay.exchanges.conversation import settings as conversation
 from assay.loading import cases, catalogue, exchanges, models, scenario_form, tasks
 from assay.message import Finish, Sampling
 from assay.scorers import SCORERS, alignment, completion, rubric
-from assay.scorers.expectation import Entry, Expected, JudgeWish, Records, Reference, Says
+from assay.scorers.expectation import Entry, Expected, JudgeWish, Records, Reference, Says, Wanted
 from assay.scorers.state import UNFINISHED
 from assay.seat.limits import Limits
 from assay.seat.retry import Retry
@@ -99,6 +99,7 @@ FORMS = {
     ("scorers.md", "Reference calls"): Reference,
     ("scorers.md", "What must be said"): Says,
     ("scorers.md", "What the judge is asked"): JudgeWish,
+    ("scorers.md", "A criterion of a case"): Wanted,
 }
 
 

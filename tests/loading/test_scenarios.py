@@ -114,6 +114,37 @@ def test_an_unknown_key_is_an_error_that_names_the_key_that_was_meant(written, m
     assert fix in error.fix
 
 
+CRITERIA = [
+    ([{"id": "a", "about": "x", "weight": 0}], "[0].weight"),
+    ([{"id": "a", "about": "x", "weight": -1}], "[0].weight"),
+    ([{"id": "a", "about": "x", "weight": "2"}], "[0].weight"),
+    ([{"id": "a", "about": "x", "weight": True}], "[0].weight"),
+    ([{"id": "a", "about": "x", "weight": 1001}], "[0].weight"),
+    ([{"id": "a", "about": "x"}, {"id": "a", "about": "y"}], "[1].id"),
+    ([{"id": "a b", "about": "x"}], "[0].id"),
+    ([{"id": "", "about": "x"}], "[0].id"),
+    ([{"id": "a", "about": ""}], "[0].about"),
+    ([{"id": "a", "about": "x", "wieght": 1}], "[0].wieght"),
+    ([{"id": f"a{n}", "about": "x"} for n in range(21)], ""),
+]
+
+
+@pytest.mark.parametrize(("criteria", "where"), CRITERIA, ids=str)
+def test_a_bad_criterion_is_refused_with_file_index_and_pointer(written, criteria, where):
+    error = told(written, [item(), item("bad", expect={"judge": {"criteria": criteria}})])
+    assert f'f.json, scenario 1 "bad", expect.judge.criteria{where}: ' in error.problem
+    steps = where.replace("[", "/").replace("].", "/")
+    assert error.pointer == f"/1/expect/judge/criteria{steps}"
+    assert error.fix
+
+
+def test_criteria_reach_the_case_with_their_weights_and_leave_the_state_to_the_goal(written):
+    criteria = [{"id": "a", "about": "x", "weight": 2.0}, {"id": "b", "about": "y"}]
+    (case,) = written([item(expect={"judge": {"rubric": "default", "weight": None, "criteria": criteria}})])
+    assert case.target == {"expect": {"judge": {"criteria": criteria}}}
+    assert case.id == written([item()]).case(0).id  # neither side sees it
+
+
 def test_unknown_keys_can_be_warnings(written):
     file = written([item(variabels={}, client={"opennig": "x", "delivery": "завтра"})], allow_unknown=True)
     assert file.case(0).facts["CLIENT"] == {"delivery": "завтра"}

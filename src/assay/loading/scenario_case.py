@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 import msgspec
@@ -18,7 +18,7 @@ from assay.loading.misfits import misfit
 from assay.loading.reference import replayed
 from assay.loading.scenario_form import Scenario
 from assay.message import Message, say
-from assay.scorers.expectation import speaks_of_state
+from assay.scorers.expectation import Wanted, speaks_of_state
 from assay.world.faults import FaultRule
 from assay.world.world import World
 
@@ -80,6 +80,16 @@ def check_rule(item: Item, number: int, rule: FaultRule, world: World | None) ->
         raise item.error((*keys, "kind"), f"{rule.tool} writes", "name a tool that reads")
     if rule.kind in ("commit_then_timeout", "duplicate_delivery") and effect == "read":
         raise item.error((*keys, "kind"), f"{rule.tool} only reads", "name a tool that writes")
+
+
+def check_criteria(item: Item, criteria: Sequence[Wanted]) -> None:
+    """Refuses a criterion whose id stands before it already."""
+    seen: set[str] = set()
+    for number, each in enumerate(criteria):
+        if each.id in seen:
+            keys = ("expect", "judge", "criteria", number, "id")
+            raise item.error(keys, f"{each.id!r} stands twice", "give each criterion an id of its own")
+        seen.add(each.id)
 
 
 def _spoken(scenario: Scenario) -> str | tuple[Message, ...]:
@@ -163,6 +173,8 @@ def _target(
 ) -> JSON:
     """What scorers compare with, the reference replayed; a goal that cannot be told is warned of."""
     expect = None if scenario.expect is None else _plain(scenario.expect)
+    if scenario.expect is not None and scenario.expect.judge is not None:
+        check_criteria(item, scenario.expect.judge.criteria)
     if scenario.expect is not None and expect is not None:
         given = item.value.get("expect") if isinstance(item.value, Mapping) else None
         if isinstance(given, Mapping) and "acts" in given:  # said in so many words: the state is free then

@@ -12,7 +12,7 @@ from msgspec import Struct
 from assay.reports.scores import BatchSummary, batch_summary
 from assay.store import figures
 from assay.store.forms import Form, Format, pieces, write_whole
-from assay.store.results import GOAL, GRADE, ResultRow, result_row, state_of
+from assay.store.results import CRITERIA, GOAL, GRADE, ResultRow, result_row, state_of
 from assay.trial import Status, Trial
 
 FORMS: tuple[Format, ...] = ("ndjson", "csv", "json")
@@ -64,5 +64,6 @@ def conversation_figures(store: Path, run: str, batch: str, total: int) -> Batch
         unscored=sum(each.trials for each in ended if each.status is Status.UNSCORED),
         grades=figures.numbers(store, run, GRADE),
         goals=figures.numbers(store, run, GOAL),
+        criteria=figures.numbers(store, run, CRITERIA),
         partial=False,
     )

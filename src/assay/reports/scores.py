@@ -39,7 +39,8 @@ class ScoreDistribution(Struct, frozen=True):
 class BatchSummary(Struct, frozen=True):
     """What a batch came to. A scenario is successful where it ended without an error, whatever its score;
     `success_rate` is their share of those that ended, from 0 to 1. `goal` is the share of
-    conversations whose world ended as the goal asks.
+    conversations whose world ended as the goal asks, `criteria` the mean share of met criteria over
+    those that have some of their own and a verdict on each.
     """
 
     batch_id: str
@@ -54,6 +55,7 @@ class BatchSummary(Struct, frozen=True):
     unscored: int
     success: Estimate | None
     goal: Estimate | None
+    criteria: Estimate | None
     partial: bool
 
 
@@ -88,6 +90,7 @@ def batch_summary(
     unscored: int,
     grades: Sequence[float],
     goals: Sequence[float],
+    criteria: Sequence[float],
     partial: bool,
 ) -> BatchSummary:
     """The figures of `total` scenarios, of which `scenarios` says how many ended in which state."""
@@ -106,5 +109,6 @@ def batch_summary(
         unscored=unscored,
         success=rate(successful, ended) if ended else None,
         goal=rate(sum(goal == 1 for goal in goals), len(goals)) if goals else None,
+        criteria=bounded_mean(criteria, (0.0, 1.0)) if criteria else None,
         partial=partial,
     )

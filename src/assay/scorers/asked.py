@@ -25,6 +25,9 @@ from assay.scorers.verdict import (
 MAX_RAW = 8192
 """Bytes of a reply without a verdict that are kept."""
 
+UNMARKED = "criteria_missing"
+"""The flag of a verdict that leaves a criterion of the case open."""
+
 LANGUAGES = {"ru": "Russian", "en": "English"}
 ANSWER_IN = {"ru": "Ответь по-русски: комментарий должен быть на русском языке."}
 
@@ -65,10 +68,14 @@ class Given(Struct, frozen=True):
 
 
 class Asking(Struct, frozen=True):
-    """How a verdict by one rubric is asked for and read, with its comment in `language`."""
+    """How a verdict by one rubric is asked for and read, with its comment in `language`.
+
+    A verdict that leaves one of the criteria in `marked` open is worth asking again.
+    """
 
     rubric: Rubric
     language: str
+    marked: tuple[str, ...] = ()
 
     def messages(self, system: str, data: str, nonces: Random) -> tuple[Message, ...]:
         """Our own words with the form of a verdict, then the data (a line of JSON) in a fence of its own."""
@@ -88,7 +95,7 @@ class Asking(Struct, frozen=True):
         lacking = self._lacking(held) if held is not None else ()
         if held is not None and not lacking:
             return Given(held, (first.call,))
-        asked = (*messages[:-1], say("user", messages[-1].text + self._remark(problem or lacking[0])))
+        asked = (*messages[:-1], say("user", messages[-1].text + self._remark(problem, lacking)))
         try:
             again = await self._reply(seat, asked, sampling)
         except CallError:
@@ -100,6 +107,8 @@ class Asking(Struct, frozen=True):
         if better is None and held is None:
             return self._labelled(again, calls, problem)
         verdict = held if better is None else structs.replace(better, step="asked_again")
+        if held is not None and better is not None and lacking == (UNMARKED,):
+            verdict = structs.replace(held, criteria=better.criteria)  # its grade was none of the question
         other = held.grades if held and verdict and held.grades != verdict.grades else {}
         return Given(verdict, calls, self._lacking(verdict) if verdict else (), other=other)
 
@@ -128,19 +137,22 @@ class Asking(Struct, frozen=True):
             return Given(None, calls, problem=problem, raw=raw.decode("utf-8", "ignore"))
 
     def _lacking(self, verdict: Verdict) -> tuple[str, ...]:
-        """What a comment lacks, as flags: each is worth asking again."""
+        """What a verdict lacks beside its grade, as flags: each is worth asking again."""
+        open_ = () if set(self.marked) <= verdict.marks.keys() else (UNMARKED,)
         if not verdict.comment:
-            return ("comment_missing",)
+            return ("comment_missing", *open_)
         fits = self.language != "ru" or is_russian(verdict.comment)
-        return () if fits else ("comment_language: mismatch",)
+        return open_ if fits else ("comment_language: mismatch", *open_)
 
-    def _remark(self, problem: str) -> str:
+    def _remark(self, problem: str, lacking: Sequence[str]) -> str:
         """What is added to the question when it is asked again: our own words, never the judge's."""
         language = self.language
-        said = {
+        words = {
             "comment_missing": "the comment was empty",
             "comment_language: mismatch": ANSWER_IN.get(language, f"write the comment in {language}"),
-        }.get(problem, problem)
+            UNMARKED: f"mark each of these criteria once: {', '.join(self.marked)}",
+        }
+        said = problem or "; ".join(words[each] for each in lacking)
         return f"\n\nYour last reply could not be used: {said}. Give the JSON object of the schema alone."
 
 

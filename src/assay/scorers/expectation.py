@@ -62,11 +62,23 @@ class Says(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     after: str | None = None
 
 
+class Wanted(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A yes-or-no point of one case, and what it weighs among the case's others."""
+
+    id: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}\Z")]
+    about: Annotated[str, Meta(min_length=1, max_length=500)]
+    weight: Annotated[float, Meta(gt=0, le=1000)] = 1.0
+
+
 class JudgeWish(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What a scenario asks of the judge: the rubric of its task, with no weight of its own."""
+    """What a scenario asks of the judge: the rubric of its task, and criteria of its own beside it.
+
+    The grade itself has no weight: no figure mixes it with others.
+    """
 
     rubric: Literal["default"] = "default"
     weight: None = None
+    criteria: Annotated[tuple[Wanted, ...], Meta(max_length=20)] = ()
 
 
 class Expected(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -12,8 +12,18 @@ from assay.keys import JSON
 from assay.message import Sampling
 from assay.ports import Table
 from assay.scorers.asked import LANGUAGES, Asking, Given
+from assay.scorers.criteria import (
+    BrokenCriteria,
+    case_text,
+    criteria_of,
+    criteria_score,
+    criteria_text,
+    with_criteria,
+)
 from assay.scorers.evidence import evidence, has_line, suspicions
+from assay.scorers.expectation import Wanted
 from assay.scorers.rubric import Rubric, find_rubric
+from assay.scorers.rule import broken_case
 from assay.scorers.verdict import MAX_COMMENT, as_data
 from assay.templates import Template
 from assay.trial import Score, Trial
@@ -34,8 +44,10 @@ class Judge(Struct, frozen=True):
     """Implements `ports.Scorer` on the seat `judge`.
 
     Gives the score `judge` (the grade; the mean grade of several dimensions) and, of several
-    dimensions, `judge_ID` each; with repeats each grade is the median of the valid verdicts. A
-    reply that holds no verdict is asked for once more; then the trial is unscored(judge_invalid).
+    dimensions, `judge_ID` each; with repeats each grade is the median of the valid verdicts. Where
+    the case has criteria of its own, `judge_criteria` is the share that is met, by weight; it is no
+    part of the grade. A reply that holds no verdict is asked for once more; then
+    the trial is unscored(judge_invalid).
     """
 
     rubric: Rubric
@@ -70,31 +82,46 @@ class Judge(Struct, frozen=True):
 
     async def score(self, trial: Trial, table: Table) -> Sequence[Score]:
         """Raises CallError where the judge cannot be reached and Stopped where the run is."""
-        if not has_line(trial):
-            return self._unscored("there is no line to judge", {})
+        try:
+            wanted = criteria_of(trial)
+        except BrokenCriteria as broken:
+            return [broken_case("judge", str(broken))]
         language = self.language or _text(trial.case.facts.get("LANGUAGE")) or self.rubric.language
         data, cut = evidence(trial, reference=self.reference)
-        shown, nonces = as_data(data), table.unguessable("judge.fence")
-        seeds, asking = table.random("judge.seed"), Asking(self.rubric, language)
-        system = self._system(trial, language)
+        given: list[Given] = []
+        if has_line(trial):
+            given = await self._verdicts(trial, table, language, as_data(data), wanted)
+            scores = self._scores(given, language, cut=cut, suspicious=suspicions(trial))
+        else:
+            scores = self._unscored("there is no line to judge", {})
+        return [*scores, criteria_score(wanted, given)] if wanted else scores
+
+    async def _verdicts(
+        self, trial: Trial, table: Table, language: str, shown: str, wanted: Sequence[Wanted]
+    ) -> list[Given]:
+        nonces, seeds = table.unguessable("judge.fence"), table.random("judge.seed")
+        marked = tuple(each.id for each in wanted)
+        asking = Asking(with_criteria(self.rubric, wanted), language, marked)
+        system = self._system(trial, language, wanted)
         given = []
         for repeat in range(self.repeats):
             messages = asking.messages(system, shown, nonces)
             sampling = Sampling(seed=seeds.getrandbits(31)) if repeat else None
             given.append(await asking.ask(table.seats["judge"], messages, sampling))
-        return self._scores(given, language, cut=cut, suspicious=suspicions(trial))
+        return given
 
-    def _system(self, trial: Trial, language: str) -> str:
-        """Our words and the rubric only: facts and lines are in the fence."""
+    def _system(self, trial: Trial, language: str, wanted: Sequence[Wanted]) -> str:
+        """Our words, the rubric and the case's criteria only: facts and lines are in the fence."""
         values: dict[str, JSON] = {n: f"(the field brief.{n} of the data)" for n in trial.case.facts}
         values |= {
             "CONVERSATION": "(the field transcript of the data)",
             "STATE_DIFF": "(the field state of the data)",
             "SESSION_ID": trial.key,
             "LANGUAGE": LANGUAGES.get(language, language),
-            "RUBRIC": self.rubric.text,
+            "RUBRIC": criteria_text(self.rubric, wanted),
         }
-        return self.prompt.render(values)
+        unseen = bool(wanted) and "RUBRIC" not in self.prompt.names
+        return self.prompt.render(values) + (case_text(self.rubric, wanted) if unseen else "")
 
     def _scores(
         self, given: list[Given], language: str, *, cut: bool, suspicious: list[str]

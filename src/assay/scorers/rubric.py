@@ -7,6 +7,9 @@ from msgspec import Struct, structs
 from assay.errors import UsageError
 from assay.keys import JSON
 
+CASE_CRITERIA = "criteria"
+"""What the score of a case's own criteria is called after `judge_`; no dimension may be."""
+
 
 class Dimension(Struct, frozen=True, forbid_unknown_fields=True):
     """What is graded from `low` to `high`; `anchors` says what a grade means, by its digits."""
@@ -38,6 +41,8 @@ class Rubric(Struct, frozen=True, forbid_unknown_fields=True):
         ids = [dimension.id for dimension in self.dimensions]
         if not ids or len(set(ids)) != len(ids):
             raise ValueError("a rubric needs dimensions with different ids")
+        if CASE_CRITERIA in ids and len(ids) > 1:
+            raise ValueError(f"no dimension may be called {CASE_CRITERIA}: the cases' own criteria are")
         if any(dimension.low >= dimension.high for dimension in self.dimensions):
             raise ValueError("a dimension's low must be below its high")
 

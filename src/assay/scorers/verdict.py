@@ -17,6 +17,8 @@ MAX_REPLY = 32_000
 MAX_OBJECTS = 32
 MAX_CRITERIA = 50
 MAX_COMMENT = 2000
+MAX_TURN = 100_000
+"""The last line that a mark may point to as its evidence."""
 
 
 class NotAVerdict(ValueError):
@@ -30,6 +32,16 @@ class Verdict(Struct, frozen=True):
     comment: str
     criteria: tuple[JSON, ...]
     step: str
+
+    @property
+    def marks(self) -> dict[str, bool]:
+        """Met or not, by criterion; one that is marked as both is left out."""
+        found: dict[str, bool] = {}
+        torn: set[str] = set()
+        for mark in self.criteria:
+            if found.setdefault(mark["id"], mark["met"]) != mark["met"]:
+                torn.add(mark["id"])
+        return {name: met for name, met in found.items() if name not in torn}
 
 
 def read_verdict(text: str, rubric: Rubric) -> Verdict:
@@ -139,7 +151,8 @@ def _criteria(given: JSON, rubric: Rubric) -> Iterator[JSON]:
     for mark in given[:MAX_CRITERIA] if isinstance(given, list) else ():
         if isinstance(mark, dict) and mark.get("id") in known and isinstance(mark.get("met"), bool):
             turn = mark.get("evidence_turn")
-            turn = turn if isinstance(turn, int) and not isinstance(turn, bool) else None
+            known_turn = isinstance(turn, int) and not isinstance(turn, bool) and 0 < turn <= MAX_TURN
+            turn = turn if known_turn else None
             yield {"id": mark["id"], "met": mark["met"], "evidence_turn": turn}
 
 

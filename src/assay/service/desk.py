@@ -27,7 +27,16 @@ from assay.service.worker import Worker
 from assay.store import figures
 from assay.store.batches import Batch, Batches
 from assay.store.forms import Form, pieces
-from assay.store.results import ResultRow, TranscriptLine, result_row, transcript_lines, utc
+from assay.store.results import (
+    CRITERIA,
+    GOAL,
+    GRADE,
+    ResultRow,
+    TranscriptLine,
+    result_row,
+    transcript_lines,
+    utc,
+)
 from assay.store.sqlite import SqliteStore
 from assay.trial import Status, Trial
 
@@ -139,9 +148,11 @@ class Desk:
     async def summary(self, id: str) -> BatchSummary:
         """What a batch has come to."""
         batch, status = self._found(id), await self.status(id)
-        grades = await asyncio.to_thread(figures.numbers, self._settings.store, batch.run, "judge")
-        goals = await asyncio.to_thread(figures.numbers, self._settings.store, batch.run, "state")
-        return reading.summary(batch, status, grades, goals)
+        grades, goals, criteria = [
+            await asyncio.to_thread(figures.numbers, self._settings.store, batch.run, name)
+            for name in (GRADE, GOAL, CRITERIA)
+        ]
+        return reading.summary(batch, status, grades, goals, criteria)
 
     async def cost(self, id: str) -> BatchCost:
         """What a batch has cost."""

@@ -79,7 +79,11 @@ def status(batch: Batch, figures: Figures, slots: int = 0) -> BatchStatus:
 
 
 def summary(
-    batch: Batch, standing: BatchStatus, grades: Sequence[float], goals: Sequence[float]
+    batch: Batch,
+    standing: BatchStatus,
+    grades: Sequence[float],
+    goals: Sequence[float],
+    criteria: Sequence[float],
 ) -> BatchSummary:
     """What a batch has come to."""
     scenarios = {
@@ -94,6 +98,7 @@ def summary(
         unscored=standing.unscored,
         grades=grades,
         goals=goals,
+        criteria=criteria,
         partial=not batch.terminal,
     )
 

@@ -11,8 +11,8 @@ from msgspec import Struct, structs
 
 from assay.trial import Event, EventKind, Status, Trial
 
-GRADE, GOAL = "judge", "state"
-"""The scores that `score` (the evaluator's grade) and `goal` (the state of the world) are."""
+GRADE, GOAL, CRITERIA = "judge", "state", "judge_criteria"
+"""The scores that `score` (the evaluator's grade), `goal` (the state of the world) and `criteria` are."""
 
 State = Literal["completed", "failed", "skipped", "not_run"]
 
@@ -33,8 +33,9 @@ class ResultRow(Struct, frozen=True, kw_only=True):
     """One conversation. `status` is `completed` (ended without an error, whatever the score), `failed`
     or `skipped`; `trial_status`, `detail` and `end_reason` say more. `score` is the evaluator's grade,
     None where it gave none, or with `score_is_fallback` the number that stands for it; `total_turns`
-    counts delivered lines. `goal` tells whether the world ended as the goal asks. Tokens and dollars
-    are sums over the live calls of all roles; dollars are missing where a price is not known.
+    counts delivered lines. `goal` tells whether the world ended as the goal asks, `criteria` which
+    share of the scenario's own criteria is met, by weight. Tokens and dollars are sums over the live
+    calls of all roles; dollars are missing where a price is not known.
     """
 
     session_id: str
@@ -50,6 +51,7 @@ class ResultRow(Struct, frozen=True, kw_only=True):
     detail: str
     end_reason: str
     goal: float | None
+    criteria: float | None
     case_id: str
     repeat: int
     seed: int
@@ -86,7 +88,7 @@ def state_of(status: Status) -> State:
 def result_row(trial: Trial, prompt_version: str | None = None) -> ResultRow:
     """The trial as a row; `prompt_version` is its run's."""
     scores = {score.name: score for score in trial.scores}
-    grade, goal = scores.get(GRADE), scores.get(GOAL)
+    grade, goal, met = (scores.get(name) for name in (GRADE, GOAL, CRITERIA))
     events = trial.transcript.events
     live = [call for call in trial.calls if call.origin == "live"]
     used = [call.reply.usage for call in live if call.reply.usage is not None]
@@ -106,6 +108,7 @@ def result_row(trial: Trial, prompt_version: str | None = None) -> ResultRow:
         detail=trial.detail,
         end_reason=trial.transcript.outcome.reason,
         goal=_whole(goal.number) if goal is not None else None,
+        criteria=_whole(met.number) if met is not None else None,
         case_id=trial.case.id,
         repeat=trial.repeat,
         seed=trial.seed,
