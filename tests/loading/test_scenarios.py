@@ -228,7 +228,18 @@ def test_a_matrix_is_a_case_for_each_combination_with_its_factors_as_slices(writ
     [
         ({"AMB_LEVEL": []}, "has no values"),
         ({"level": [1]}, "is no variable's name"),
-        ({"sample": [5]}, "is not there yet"),
+        ({"X": 1}, "matrix.X: is no list of values"),
+        ({"X": [1, 2], "sample": [5]}, "matrix.sample: is '[5]'"),
+        ({"X": [1, 2], "sample": 0}, "matrix.sample"),
+        ({"X": [1, 2], "sample": True}, "matrix.sample"),
+        ({"X": [1, 2], "sample": 3}, "matrix.sample: asks for 3 of 2 combinations"),
+        ({"X": [1, 2], "pairwise": 1}, "matrix.pairwise"),
+        ({"X": [1, 2], "pairwise": True}, "matrix.pairwise: needs two factors"),
+        ({"X": [1], "Y": [1], "pairwise": True, "sample": 1}, "matrix.pairwise: stands beside sample"),
+        ({"X": [1, 2], "seed": 1}, "matrix.seed: draws nothing"),
+        ({"X": [1, 2], "sample": 1, "seed": -1}, "matrix.seed"),
+        ({"X": list(range(101)), "Y": list(range(100)), "pairwise": True}, "10100 cells at least"),
+        ({f"F{n}": [0, 1] for n in range(150)} | {"pairwise": True}, "pairs of values"),
         ({"AMB_LEVEL": [5]}, "AMB_LEVEL"),
         ({f"F{n}": list(range(10)) for n in range(5)}, "100000 cells"),
     ],
@@ -237,11 +248,52 @@ def test_a_matrix_that_cannot_be_is_refused(written, matrix, says):
     assert says in told(written, [item(matrix=matrix)]).problem
 
 
+MANY = {f"F{n}": ["a", "b", "c"] for n in range(12)}
+
+
+def chosen(written, **more) -> list[tuple[str, ...]]:
+    """The factors' values of each case of a matrix over MANY."""
+    file = written([item("m", matrix={**MANY, **more})])
+    assert len({case.id for case in file}) == len(file)
+    assert all(case.tags["f3"] == case.facts["F3"] for case in file)
+    return [tuple(str(case.facts[name]) for name in MANY) for case in file]
+
+
+def test_a_sample_of_a_grid_too_large_to_play_is_even_and_that_of_its_seed(written):
+    rows = chosen(written, sample=30)
+    assert len(set(rows)) == 30
+    for column in zip(*rows, strict=True):
+        assert {value: column.count(value) for value in "abc"} == {"a": 10, "b": 10, "c": 10}
+    assert rows == chosen(written, sample=30)
+    assert rows != chosen(written, sample=30, seed=1)
+
+
+def test_pairwise_is_few_cases_in_which_any_two_values_meet(written):
+    rows = chosen(written, pairwise=True)
+    assert len(rows) < 27
+    for a in range(12):
+        for b in range(a):
+            assert len({(row[a], row[b]) for row in rows}) == 9
+    assert rows == chosen(written, pairwise=True)
+    assert len(chosen(written, pairwise=True, seed=7)) < 27
+
+
+def test_a_misspelt_way_of_a_matrix_names_the_one_that_was_meant(written):
+    error = told(written, [item(matrix={**MANY, "smaple": 3})])
+    assert error.fix == "did you mean sample?"
+    assert error.pointer == "/0/matrix/smaple"
+    grid = told(written, [item(matrix=MANY)])
+    assert "531441 cells" in grid.problem
+    assert "sample: N or pairwise: true" in grid.fix
+
+
 def test_repeats_are_kept_by_case(written):
     file = written([item("a", GOAL, repeats=3), item("b", GOAL), item("c", repeats=2, matrix={"X": [1, 2]})])
     assert file.repeats == (3, 1, 2, 2)
     assert written([item(), item()]).repeats is None
-    assert "repeats" in told(written, [item(repeats=0)]).problem
+    error = told(written, [item(repeats=0)])
+    assert "repeats" in error.problem
+    assert error.fix == "give a whole number from 1 to 1000"
 
 
 def test_selection_keeps_the_identity_of_equal_scenarios(written):

@@ -17,8 +17,13 @@ from assay.world.faults import Faults
 
 MAX_CELLS = 10_000
 """Cells of one matrix."""
+MAX_PAIRS = 20_000
+"""Pairs of values that the cells of one matrix are made to hold."""
 MAX_SCENARIOS = 200_000
 """Scenarios of one file, when each matrix is expanded."""
+
+MOST_REPEATS = 1000
+"""How often one scenario is played, at most."""
 
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 """What a variable's name is: only such a name can stand in a prompt."""
@@ -53,10 +58,10 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     client: Sheet | None = None
     start: Start | None = None
     expect: Expected | None = None
-    repeats: Annotated[int, Meta(ge=1, le=1000)] = 1
+    repeats: Annotated[int, Meta(ge=1, le=MOST_REPEATS)] = 1
     faults: Faults | None = None
     channel: Channel | None = None
-    matrix: dict[str, list[JSON]] | None = None
+    matrix: dict[str, JSON] | None = None
 
 
 class ModelRole(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -18,13 +18,19 @@ from assay.loading.matrix import cells
 from assay.loading.misfits import dotted, misfit, pointer
 from assay.loading.prompts import PromptSet, fitted
 from assay.loading.scenario_case import Warn, case_of
-from assay.loading.scenario_form import MAX_SCENARIOS, Defaults, Scenario, ScenarioDocument
+from assay.loading.scenario_form import MAX_SCENARIOS, MOST_REPEATS, Defaults, Scenario, ScenarioDocument
 from assay.world.world import World
 
 T = TypeVar("T", bound=Struct)
 
 YAML_FILES = frozenset({".yaml", ".yml"})
 FORM = "see the form of a scenario in docs/tasks.md"
+FIXES = {
+    "repeats": f"give a whole number from 1 to {MOST_REPEATS}",
+    "weight": "give a number above 0, 1000 at most",
+    "id": "begin with a letter; letters, digits, _ and - may follow, 40 in all",
+}
+"""Remedies of what is wrong at the end of a place."""
 
 
 class Played(Struct, frozen=True):
@@ -186,7 +192,8 @@ def converted(item: Item, value: JSON, into: type[T], keys: tuple[str | int, ...
         except msgspec.ValidationError as bad:
             wrong = misfit(bad, into)
             if wrong.unknown is None or warn is None:
-                raise item.error((*keys, *wrong.keys), wrong.problem, wrong.fix or FORM) from None
+                remedy = FIXES.get(str(wrong.keys[-1]) if wrong.keys else "", FORM)
+                raise item.error((*keys, *wrong.keys), wrong.problem, wrong.fix or remedy) from None
             warn(item.place((*keys, *wrong.keys)), f"{wrong.problem} is passed over: {wrong.fix}")
             value = _without(value, wrong.keys)
 
