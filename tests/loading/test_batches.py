@@ -50,15 +50,33 @@ def test_cases_have_the_identity_with_which_they_are_played(read):
     assert empty.cases == blank.cases
 
 
-def test_a_batch_is_repeated_as_a_whole(read):
-    (fault,) = read([scenario(repeats=2)]).faults
-    assert fault.pointer == "/0/repeats"
+def test_each_case_says_how_often_it_is_played(read):
+    found = read(
+        [scenario("a", repeats=3), scenario("b", matrix={"AMB_LEVEL": [0, 1]}, repeats=2), scenario("c")]
+    )
+    assert found.repeats == (3, 2, 2, 1)
+    assert len(found.cases) == 4
+    assert found.scenarios[0]["repeats"] == 3
+    assert read([scenario("a"), scenario("b")]).repeats == ()
 
 
-def test_a_matrix_counts_towards_the_conversations_of_a_batch(read):
-    grid = {f"F{n}": list(range(10)) for n in range(4)}
+@pytest.mark.parametrize("repeats", [0, -1, 1001, 1.5, "2", True, None])
+def test_repeats_out_of_bounds_are_a_fault_with_their_place(read, repeats):
+    (fault,) = read({"scenarios": [scenario(), scenario(repeats=repeats)]}).faults
+    assert fault.pointer == "/scenarios/1/repeats"
+    assert fault.fix == "give a whole number from 1 to 1000"
+
+
+def test_repeats_count_towards_the_conversations_of_a_batch(read):
+    assert len(read({"scenarios": [scenario(repeats=1000)] * 2, "repeats": 50}).cases) == 2
     with pytest.raises(TooMany):
-        read({"scenarios": [scenario(matrix=grid)], "repeats": 11})
+        read({"scenarios": [scenario(repeats=1000)] * 2, "repeats": 51})
+
+
+def test_matrices_are_not_expanded_beyond_what_a_batch_may_have(read):
+    many = scenario(matrix={"AMB_LEVEL": [0, 1], "PATIENCE": [0, 3]}, repeats=1000)
+    with pytest.raises(TooMany, match="first 26 scenarios"):
+        read([many] * 5000)
 
 
 @pytest.mark.parametrize("key", ["defaults", "version"])

@@ -50,6 +50,17 @@ def test_a_scenario_has_ended_when_all_its_repeats_have_and_failed_when_one_of_t
     assert progress.scenarios["failed"] == 2
 
 
+def test_a_scenario_with_repeats_of_its_own_has_ended_when_those_have():
+    ended = [Ended("a", Status.SCORED, 4), Ended("b", Status.SCORED, 2)]
+    progress = Progress(2, ended, own={"a": 3})
+    assert progress.scenarios == {"completed": 1}
+    for _ in range(2):
+        progress.on_trial(trial("a", Status.SCORED))
+    assert progress.scenarios == {"completed": 2}
+    assert reading.scenarios(batch(trials=8, repeats=2, scenarios=2)) == 2
+    assert reading.scenarios(batch(trials=8, repeats=2)) == 4  # of an older store
+
+
 def test_a_conversation_counts_once_it_is_scored_and_one_that_was_not_run_never():
     progress = Progress(1)
     progress.on_trial(trial("a", Status.PLAYED))

@@ -225,3 +225,31 @@ def test_the_same_walk_by_command(served, tmp_path):
     assert "/0/variables/SEED" in refused
     assert "no batch" in told("status", "none", *where, code=2).stderr
     assert "assay serve" in told("status", "x", "--api-url", "http://127.0.0.1:9", code=2).stderr
+
+
+def test_scenarios_have_repeats_of_their_own_and_criteria_for_the_evaluator(served):
+    criteria = [{"id": "number", "about": "назван номер заказа", "weight": 2}]
+    asked = {**scenario(91, "asked"), "repeats": 3, "expect": {"judge": {"criteria": criteria}}}
+    grid = {**scenario(92, "grid"), "matrix": {"PATIENCE": [0, 3], "AMB_LEVEL": [0, 1], "sample": 2}}
+    answer = served.ask("POST", "/batches", {"scenarios": [asked, grid], "repeats": 2})
+    assert answer.json["total_scenarios"] == 3
+    batch = answer.json["batch_id"]
+    standing = served.ended(batch)
+    assert (standing["total_scenarios"], standing["completed_scenarios"]) == (3, 3)
+    assert (standing["total_trials"], standing["completed"]) == (10, 10)
+    rows = served.ask("GET", f"/batches/{batch}/results?order=input").json["results"]
+    assert [row["repeat"] for row in rows] == [0, 1, 2, 3, 4, 5, 0, 1, 0, 1]
+    for row in rows:
+        own = row["scenario"] == "asked"
+        assert row["score"] in (1, 3)
+        assert row["criteria"] == ((row["score"] == 3) if own else None)
+        assert ("judge_criteria" in row["scores"]) is own
+    found = served.ask("GET", f"/batches/{batch}/summary").json
+    assert found["total_scenarios"] == found["successful_scenarios"] == 3
+    assert found["criteria"]["n"] == 6
+    assert (
+        next(b for b in served.ask("GET", "/batches").json["batches"] if b["batch_id"] == batch)[
+            "total_scenarios"
+        ]
+        == 3
+    )

@@ -4,6 +4,7 @@ import asyncio
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
 from assay.case import Case
 from assay.errors import StoreError
@@ -40,6 +41,15 @@ async def test_what_is_accepted_is_read_back_whole(kept):
     assert kept.find("none") is None
     with pytest.raises(StoreError, match="no batch"):
         kept.body("none")
+
+
+async def test_scenarios_and_their_own_repeats_are_kept_with_a_batch(kept):
+    more = structs.replace(batch(), scenarios=3, trials=5)
+    added = await kept.add(more, b"x", ("a", "b", "c"), ROOM, (1, 3, 1))
+    assert added == more
+    assert kept.repeats(added.id) == {"b": 3}
+    alike = await kept.add(batch("run_2"), b"x", ("a",), ROOM)
+    assert (alike.scenarios, kept.repeats(alike.id)) == (None, {})
 
 
 async def test_the_same_key_gives_the_batch_that_is_there_however_many_ask_at_once(kept):

@@ -20,7 +20,6 @@ from assay.loading.prompts import fitted, lacking
 from assay.loading.scenarios import Played, identified_cases, scenario_cases
 from assay.loading.tasks import find_task
 from assay.plan import Plan
-from assay.world.world import World
 
 MOST_BYTES = 20 * 1024 * 1024
 MOST_TRIALS = 100_000
@@ -36,8 +35,9 @@ _MEMBER = re.compile(r"\$((?:\.\w+|\[\d+\]|\[\.\.\.\])+)")
 class PostedBatch(Struct, frozen=True, forbid_unknown_fields=True):
     """The body of a batch as an object; a bare list of scenarios stands for the object with it alone.
 
-    Each scenario is played `repeats` times; `seed` is that of the run. `webhook_url` is called before
-    each conversation instead of the service's own, where its host is on the service's list.
+    Each scenario is played `repeats` times, times its own `repeats`; `seed` is that of the run.
+    `webhook_url` is called before each conversation instead of the service's own, where its host is
+    on the service's list.
     """
 
     scenarios: list[JSON]
@@ -72,11 +72,15 @@ class TooMany(UsageError):
 
 
 class Checked(Struct, frozen=True):
-    """A body as it can be played: the scenarios without a fault, the ids of their cases, the faults."""
+    """A body as it can be played: the scenarios without a fault, the ids of their cases, the faults.
+
+    `repeats` says how often each case is played; empty where each is once.
+    """
 
     posted: PostedBatch
     scenarios: list[JSON]
     cases: tuple[str, ...]
+    repeats: tuple[int, ...]
     faults: tuple[Fault, ...]
 
 
@@ -94,27 +98,32 @@ class Intake:
         """Every fault is in the answer. Raises Unplayable for what is no list of scenarios, and TooMany."""
         posted, base = _posted(body)
         if len(posted.scenarios) * posted.repeats > MOST_TRIALS:
-            raise TooMany(
-                f"{len(posted.scenarios)} scenarios x {posted.repeats} repeats are more than {MOST_TRIALS}"
-                " conversations",
-                fix="post several batches",
-            )
+            raise _too_many(f"{len(posted.scenarios)} scenarios x {posted.repeats} repeats are")
         faults: list[Fault] = []
         good: list[tuple[Item, list[Played]]] = []
+        trials = 0
         for index, value in enumerate(posted.scenarios):
             item = Item(value, index, "", (*base, index))
             try:
-                good.append((item, _played(item, self._world)))
+                played = scenario_cases(item, self._world)
             except UsageError as error:
                 faults.append(_fault(error, item))
-        if sum(len(played) for _, played in good) * posted.repeats > MOST_TRIALS:
-            raise TooMany(f"more than {MOST_TRIALS} conversations", fix="post several batches")
+                continue
+            trials += sum(each.repeats for each in played) * posted.repeats
+            if trials > MOST_TRIALS:  # before the rest is expanded: matrices could fill the memory
+                raise _too_many(f"the repeats and matrices of the first {index + 1} scenarios make")
+            good.append((item, played))
         if posted.webhook_url is None:  # which may still give what is missing
             good = self._fitted(good, faults)
-        cases = identified_cases(each for _, played in good for each in played)
+        cases = list(identified_cases(each for _, played in good for each in played))
+        every = tuple(each.repeats for each in cases)
         faults.sort(key=lambda fault: fault.index)
         return Checked(
-            posted, [item.value for item, _ in good], tuple(each.case.id for each in cases), tuple(faults)
+            posted,
+            [item.value for item, _ in good],
+            tuple(each.case.id for each in cases),
+            every if set(every) - {1} else (),
+            tuple(faults),
         )
 
     def _fitted(
@@ -137,12 +146,8 @@ class Intake:
         return [(item, [Played(next(made), each.repeats) for each in played]) for item, played in left]
 
 
-def _played(item: Item, world: World | None) -> list[Played]:
-    """The cases of a posted scenario. All scenarios of a batch are played equally often."""
-    played = scenario_cases(item, world)
-    if any(each.repeats != 1 for each in played):
-        raise item.error(("repeats",), "a batch has repeats as a whole", "set repeats beside scenarios")
-    return played
+def _too_many(what: str) -> TooMany:
+    return TooMany(f"{what} more than {MOST_TRIALS} conversations", fix="post several batches")
 
 
 def batch_plan(plan: Plan, posted: PostedBatch) -> Plan:

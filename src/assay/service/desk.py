@@ -83,23 +83,24 @@ class Desk:
         plan = batch_plan(self._settings.plan, checked.posted)
         batch = self._batch(checked, plan, key, hashlib.sha256(b"%d" % partial + body).hexdigest())
         played = msgspec.json.encode({"scenarios": checked.scenarios})
-        kept = await self._batches.add(batch, played, checked.cases, self._settings.queue)
+        kept = await self._batches.add(batch, played, checked.cases, self._settings.queue, checked.repeats)
         if kept.digest != batch.digest:
             raise Refusal(422, "this Idempotency-Key was used with another body", "send a new key")
         self._worker.wake()
-        total = kept.trials // reading.a_case(kept)
+        total = reading.scenarios(kept)
         return Launched(kept.id, LAUNCHED, total, kept.run, refused(checked.faults))
 
     def _batch(self, checked: Checked, plan: Plan, key: str | None, posted: str) -> Batch:
         run = new_run_id()
-        trials = len(checked.cases) * plan.repeats * len(plan.models)
+        once = sum(checked.repeats) or len(checked.cases)
         return Batch(
             id=run_uuid(run),
             run=run,
             idempotency=key,
             digest=posted,
             plan=plan_json(plan),
-            trials=trials,
+            trials=once * plan.repeats * len(plan.models),
+            scenarios=len(checked.cases),
             prompt=None,
             created=time.time_ns(),
         )
@@ -143,7 +144,8 @@ class Desk:
         path = self._settings.store
         ended = await asyncio.to_thread(figures.ended, path, batch.run)
         spent = await asyncio.to_thread(figures.spending, path, batch.run)
-        return Progress(reading.a_case(batch), ended, spent)
+        own = await asyncio.to_thread(self._batches.repeats, batch.id)
+        return Progress(reading.a_case(batch), ended, spent, own)
 
     async def summary(self, id: str) -> BatchSummary:
         """What a batch has come to."""
@@ -170,7 +172,7 @@ class Desk:
     def page(self, limit: int, offset: int) -> BatchList:
         """Batches, newest first."""
         lines = [
-            BatchLine(b.id, b.state, b.trials // reading.a_case(b), utc(b.created), b.run, b.outcome)
+            BatchLine(b.id, b.state, reading.scenarios(b), utc(b.created), b.run, b.outcome)
             for b in self._batches.page(limit, offset)
         ]
         return BatchList(lines, self._batches.count())

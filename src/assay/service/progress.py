@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 
 from msgspec import Struct
 
@@ -26,13 +27,22 @@ class Figures(Struct, frozen=True):
 
 
 class Progress:
-    """A watcher that counts. `a_case` is how many trials each scenario has."""
+    """A watcher that counts. `a_case` is how many trials a scenario has that is played once, and `own`
+    how often those are played that are played more than once, by their ids.
+    """
 
-    def __init__(self, a_case: int, ended: Iterable[Ended] = (), spent: Iterable[Spending] = ()) -> None:
+    def __init__(
+        self,
+        a_case: int,
+        ended: Iterable[Ended] = (),
+        spent: Iterable[Spending] = (),
+        own: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         self.statuses: Counter[str] = Counter()
         self.scenarios: Counter[str] = Counter()
         self.tokens = 0
         self._a_case = a_case
+        self._own = own
         self._open: dict[str, Counter[State]] = {}
         self._cost = Decimal(0)
         self._priced = self._calls = 0
@@ -99,7 +109,7 @@ class Progress:
         self.statuses[status.value] += trials
         held = self._open.setdefault(case, Counter())
         held[state_of(status)] += trials
-        if held.total() >= self._a_case:
+        if held.total() >= self._a_case * self._own.get(case, 1):
             self._scenario(case, held)
 
     def _scenario(self, case: str, held: Counter[State]) -> None:

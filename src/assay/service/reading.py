@@ -27,8 +27,13 @@ NEARLY = 99.9
 
 
 def a_case(batch: Batch) -> int:
-    """How many trials each scenario has."""
+    """How many trials a scenario has that says nothing of repeats."""
     return int(batch.plan.get("repeats", 1)) * len(batch.plan["models"])
+
+
+def scenarios(batch: Batch) -> int:
+    """How many scenarios a batch has."""
+    return batch.trials // a_case(batch) if batch.scenarios is None else batch.scenarios
 
 
 def kept(batch: Batch) -> Figures:
@@ -40,7 +45,7 @@ def kept(batch: Batch) -> Figures:
 
 def status(batch: Batch, figures: Figures, slots: int = 0) -> BatchStatus:
     """Where a batch stands; `slots` is how many of its conversations may be in play."""
-    counts, scenarios = Counter(figures.statuses), figures.scenarios
+    counts, ended = Counter(figures.statuses), figures.scenarios
     failed = counts[Status.FAILED] + counts[Status.INVALID]
     left = batch.trials - counts.total()
     share = round(counts.total() / batch.trials * 100, 2)
@@ -50,10 +55,10 @@ def status(batch: Batch, figures: Figures, slots: int = 0) -> BatchStatus:
         batch_id=batch.id,
         status=batch.state,
         progress=share if batch.terminal else min(share, NEARLY),
-        total_scenarios=batch.trials // a_case(batch),
-        completed_scenarios=scenarios.get("completed", 0),
-        failed_scenarios=scenarios.get("failed", 0),
-        skipped_scenarios=scenarios.get("skipped", 0),
+        total_scenarios=scenarios(batch),
+        completed_scenarios=ended.get("completed", 0),
+        failed_scenarios=ended.get("failed", 0),
+        skipped_scenarios=ended.get("skipped", 0),
         created_at=utc(batch.created),
         started_at=None if batch.started is None else utc(batch.started),
         completed_at=None if batch.ended is None else utc(batch.ended),
@@ -86,7 +91,7 @@ def summary(
     criteria: Sequence[float],
 ) -> BatchSummary:
     """What a batch has come to."""
-    scenarios = {
+    ended = {
         "completed": standing.completed_scenarios,
         "failed": standing.failed_scenarios,
         "skipped": standing.skipped_scenarios,
@@ -94,7 +99,7 @@ def summary(
     return batch_summary(
         batch.id,
         standing.total_scenarios,
-        scenarios,
+        ended,
         unscored=standing.unscored,
         grades=grades,
         goals=goals,

@@ -16,7 +16,7 @@ from assay.plan import Bound, Plan
 from assay.ports import Run, Stop, Watcher, Where
 from assay.reports.result_files import ResultFiles, conversation_figures
 from assay.service.progress import Progress
-from assay.service.reading import a_case
+from assay.service.reading import scenarios
 from assay.service.settings import Settings
 from assay.store import figures
 from assay.store.batches import Batch, Batches, BatchState, Outcome
@@ -130,8 +130,9 @@ class Worker:
         await self._batches.begin(batch.id)
         held = await asyncio.to_thread(figures.ended, self._store.path, batch.run)
         spent = await asyncio.to_thread(figures.spending, self._store.path, batch.run)
+        own = await asyncio.to_thread(self._batches.repeats, batch.id)
         plan = structs.replace(stored_plan(batch.plan), data=str(self._spooled(batch)))
-        playing = Playing(batch, Progress(plan.repeats * len(plan.models), held, spent))
+        playing = Playing(batch, Progress(plan.repeats * len(plan.models), held, spent, own))
         self.playing = playing
         if batch.cancelled is not None:
             await self._end(playing, None)
@@ -192,8 +193,7 @@ class Worker:
         version = None if playing.bound is None else playing.bound.run.plan.get("prompt_version")
         if version is not None:
             await self._batches.prompts(batch.id, version)
-        total = batch.trials // a_case(batch)
-        await asyncio.to_thread(write_files, self._settings, batch, version or batch.prompt, total)
+        await asyncio.to_thread(write_files, self._settings, batch, version or batch.prompt, scenarios(batch))
         state, outcome = ended_as(batch, progress, error)
         await self._batches.end(batch.id, state, outcome, error, to_builtins(progress.figures))
         _LOG.info("batch %s has ended: %s, %d conversations", batch.id, outcome, progress.ended)

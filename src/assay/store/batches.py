@@ -23,7 +23,7 @@ Outcome = Literal["completed", "completed_with_errors", "failed", "cancelled"]
 UNFINISHED = "('queued', 'running')"
 _COLUMNS = (
     "id, run, idempotency, digest, plan, trials, prompt, state, outcome, error, created, started, ended,"
-    " cancelled, figures"
+    " cancelled, figures, scenarios"
 )
 
 
@@ -35,6 +35,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     """A batch as the store keeps it; its scenarios are read apart. Instants are wall-clock ns.
 
     `cancelled` is when its end was asked for; `figures` what it came to, None until its end.
+    `scenarios` is None for a batch of an older store, whose scenarios are all played equally often.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     ended: int | None = None
     cancelled: int | None = None
     figures: JSON = None
+    scenarios: int | None = None
 
     @property
     def terminal(self) -> bool:
@@ -69,12 +71,18 @@ class Batches:
     def close(self) -> None:
         self._connection.close()
 
-    async def add(self, batch: Batch, body: bytes, cases: tuple[str, ...], room: int) -> Batch:
-        """The batch, kept with the scenarios that it plays once this returns; that of the same
-        idempotency key where there is one. Raises QueueFull where `room` batches wait.
+    async def add(
+        self, batch: Batch, body: bytes, cases: tuple[str, ...], room: int, repeats: tuple[int, ...] = ()
+    ) -> Batch:
+        """The batch, kept with the scenarios that it plays (each as often as `repeats` says, where it
+        says) once this returns; that of the same idempotency key where there is one.
+
+        Raises QueueFull where `room` batches wait.
         """
         row = (batch.id, batch.run, batch.idempotency, batch.digest, shrunk(body), packed(batch.plan))
-        values = (*row, shrunk(packed(cases)), batch.trials, batch.prompt, batch.state, batch.created)
+        own = shrunk(packed(repeats)) if repeats else None
+        counts = (batch.trials, batch.scenarios, own)
+        values = (*row, shrunk(packed(cases)), *counts, batch.prompt, batch.state, batch.created)
 
         def act(connection: sqlite3.Connection) -> str:
             if batch.idempotency is not None:
@@ -85,7 +93,10 @@ class Batches:
             waiting = connection.execute("SELECT count(*) FROM batches WHERE state = 'queued'").fetchone()[0]
             if waiting >= room:
                 raise QueueFull(f"{waiting} batches wait")
-            names = "id, run, idempotency, digest, body, plan, cases, trials, prompt, state, created"
+            names = (
+                "id, run, idempotency, digest, body, plan, cases, trials, scenarios, repeats, prompt,"
+                " state, created"
+            )
             marks = ", ".join("?" * len(values))
             connection.execute(f"INSERT INTO batches ({names}) VALUES ({marks})", values)  # noqa: S608  constants
             return batch.id
@@ -155,12 +166,18 @@ class Batches:
         """The ids of a batch's scenarios in the order in which they were posted."""
         return names_of(grown(self._blob("cases", id)))
 
+    def repeats(self, id: str) -> dict[str, int]:
+        """How often each scenario of a batch is played, by the case's id: those that are more than once."""
+        raw = self._blob("repeats", id)
+        every = json_of(grown(raw)) if raw else ()
+        return {case: times for case, times in zip(self.cases(id), every, strict=False) if times != 1}
+
     def _blob(self, column: str, id: str) -> bytes:
         with closing(connect(self._store.path, write=False)) as connection:
             row = connection.execute(f"SELECT {column} FROM batches WHERE id = ?", (id,)).fetchone()  # noqa: S608  constants
             if row is None:
                 raise StoreError(f"the store {self._store.path} holds no batch {id}")
-            return bytes(row[0])
+            return bytes(row[0] or b"")
 
     def _read(self, where: str, *values: JSON) -> Iterator[Batch]:
         with self._reading() as connection:
