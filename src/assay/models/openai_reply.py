@@ -30,7 +30,7 @@ _ROLE, _CONTENT, _REASONING = int(Kind.ROLE), int(Kind.CONTENT), int(Kind.REASON
 _TOOL, _REFUSAL, _USAGE = int(Kind.TOOL), int(Kind.REFUSAL), int(Kind.USAGE)
 _FINISH, _ERROR, _COMMENT, _DONE = int(Kind.FINISH), int(Kind.ERROR), int(Kind.COMMENT), int(Kind.DONE)
 _TRIES = 4
-"""Events of a stream that may show where the content stands: nearly always the first one does."""
+"""Events of a stream that may show where the content stands: the first one often holds more than others."""
 
 _ON_NOTHING, _ON_CONTENT, _ON_END = Progress.NOTHING, Progress.CONTENT, Progress.END
 
@@ -87,10 +87,13 @@ class ReplyDecoder(Decoder):
         return progress
 
     def _open(self, data: bytes, at: int, read: int) -> Progress:
-        """The first events one by one, so that what one of them shows serves for the next."""
+        """The first events one by one, until one fits the stencil that another has shown."""
         cut = data.find(b"\n\n") + 2
         if cut < 2:
             return self._events(self._splitter.feed(data), at, read)
+        if self._stencil is not None and self._splitter.between and self._stencil.fits(data[:cut]):
+            self._opening = 0
+            return self._stream(data, at, read)
         self._opening -= 1
         progress = self._events(self._splitter.feed(data[:cut]), at, read)
         if progress is _ON_END or cut == len(data):
@@ -138,10 +141,11 @@ class ReplyDecoder(Decoder):
         """Takes one event in; whether it was progress."""
         chunk = _answer(event)
         kind = self._chunk(chunk, at, read)
-        if kind == _CONTENT and self._tries and self._stencil is None:
-            self._tries -= 1
-            self._stencil = _stencil_of(event, chunk)
-            self._opening *= self._stencil is None
+        if kind == _CONTENT and self._tries:
+            stencil = self._stencil
+            if stencil is None or not stencil.fits(b"data: " + event + b"\n\n"):
+                self._tries -= 1
+                self._stencil = _stencil_of(event, chunk) or stencil
         return kind != 0
 
     def _chunk(self, chunk: WireAnswer, at: int, read: int) -> int:

@@ -18,6 +18,10 @@ class Stencil(NamedTuple):
     after: bytes
     between: bytes
 
+    def fits(self, event: bytes) -> bool:
+        """Whether one event, line and blank line included, is this one but for the content."""
+        return event.startswith(self.before) and event.endswith(self.after)
+
     def single(self, data: bytes) -> str | None:
         """The content of data that is one event which fits, where that is plain and not empty."""
         before, after, _ = self
