@@ -170,6 +170,16 @@ class Arrivals:
             self.length.extend(lengths[1:])
             self.counts[-1] += more
 
+    def extend_each(
+        self, stamps: Sequence[int], kind: int, lengths: Sequence[int], reads: Sequence[int]
+    ) -> None:
+        """Takes in events of one kind that came one a read, in reads of their own."""
+        self.stamps.extend(stamps)
+        self.reads.extend(reads)
+        self.counts.extend((1,) * len(lengths))
+        self.kind.extend((kind,) * len(lengths))
+        self.length.extend(lengths)
+
     @property
     def at(self) -> list[int]:
         """The stamp of each event."""

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,6 +87,15 @@ def test_a_stream_reads_the_same_by_its_stencil_and_in_full(stream, data) -> Non
     assert taken(stream, cuts, stencils=True)[0] == taken(stream, cuts, stencils=False)[0]
 
 
+@given(
+    st.lists(st.one_of(LINES, st.builds(lambda text: b"data: " + event(text) + b"\n\n", TEXTS)), max_size=20)
+)
+def test_events_that_come_one_a_read_read_the_same_by_their_stencil_and_in_full(lines) -> None:
+    cuts = [sum(map(len, lines[:n])) for n in range(1, len(lines))]
+    stream = b"".join(lines)
+    assert taken(stream, cuts, stencils=True)[0] == taken(stream, cuts, stencils=False)[0]
+
+
 @given(st.lists(TEXTS, min_size=1, max_size=40), st.integers(0, 3), st.booleans())
 def test_events_alike_read_the_same_by_their_stencil_in_one_read_and_in_many(texts, end, ascii) -> None:
     lines = [b"data: " + event(text, ascii=ascii) + b"\n\n" for text in ["first", *texts]]
@@ -105,6 +115,28 @@ def test_the_first_event_with_content_shows_the_stencil() -> None:
     assert (head, contents, tail) == (b"", [b"", b"one ", b"two ", b"three "], b"")
     assert stencil.single(b"data: " + event("five") + b"\n\n") == "five"
     assert stencil.single(b"data: " + event("five", id="c2") + b"\n\n") is None
+
+
+class Counted(ReplyDecoder):
+    """Counts the events that are read in full."""
+
+    read_in_full = 0
+
+    def _event(self, event: bytes, at: int, read: int) -> bool:
+        self.read_in_full += 1
+        return super()._event(event, at, read)
+
+
+@pytest.mark.parametrize("together", [1, 40, 100], ids=lambda n: f"{n} events a read")
+def test_a_first_event_that_no_other_is_like_does_not_cost_the_stream_its_stencil(together) -> None:
+    lines = [b"data: " + event("the", delta={"role": "assistant"}) + b"\n\n"]
+    lines += [b"data: " + event(f" w{n}") + b"\n\n" for n in range(99)]
+    decoder = Counted()
+    decoder.head(200, {b"content-type": b"text/event-stream"}, 1)
+    for read, start in enumerate(range(0, 100, together), 1):
+        decoder.feed(b"".join(lines[start : start + together]), read, read)
+    assert decoder.partial(Instants()).text == "the" + "".join(f" w{n}" for n in range(99))
+    assert decoder.read_in_full <= 3
 
 
 def test_content_that_stands_elsewhere_too_shows_no_stencil() -> None:

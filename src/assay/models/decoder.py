@@ -98,6 +98,7 @@ class Decoder:
 
     def reply(self, instants: Instants) -> Reply:
         """The whole answer. Raises CallError for a response that is none."""
+        self._settle()
         if not 200 <= self._status < 300 or self._status in (204, 205):
             raise http_error(self._status, self._headers, b"".join(self._body))
         if not self._is_stream:
@@ -111,6 +112,7 @@ class Decoder:
 
     def partial(self, instants: Instants) -> Reply:
         """What has come by now."""
+        self._settle()
         first, text = self._first_call, "".join(self._text)
         odd = self._odd_usage
         if odd is None and self._usage is not None and self._beyond(self._usage, text):
@@ -159,6 +161,9 @@ class Decoder:
         return shown > unseen + sum(len(piece.encode("utf-8", "replace")) for piece in written)
 
     # what a dialect says
+
+    def _settle(self) -> None:
+        """Takes in what was kept aside, if anything, before it is looked at."""
 
     def _opens(self, start: bytes, kind: bytes) -> bool:
         """Whether bytes that begin so, under that content type, are a stream."""

@@ -21,7 +21,7 @@ from assay.models.openai_wire import (
     usage_of,
 )
 from assay.models.sse import COMMENT, NAMED_ERROR, EventSplitter
-from assay.models.stencil import Stencil, all_plain, cut
+from assay.models.stencil import Paced, Stencil, all_plain, cut
 from assay.ports import OnRead
 from assay.transport.sink import Progress
 
@@ -38,13 +38,14 @@ _ON_NOTHING, _ON_CONTENT, _ON_END = Progress.NOTHING, Progress.CONTENT, Progress
 class ReplyDecoder(Decoder):
     """The sink of one request to OpenAI's chat completions or a server that speaks like them."""
 
-    __slots__ = ("_legacy", "_opening", "_splitter", "_stencil", "_tries")
+    __slots__ = ("_legacy", "_opening", "_paced", "_splitter", "_stencil", "_tries")
 
     def __init__(self, on_read: OnRead | None = None, first_call: int = 0) -> None:
         super().__init__(on_read, first_call)
         self._splitter = EventSplitter()
         self._stencil: Stencil | None = None
         self._opening = self._tries = _TRIES
+        self._paced: Paced | None = None
         self._legacy = False  # whether the call that is known came as `function_call` alone
 
     @property
@@ -61,6 +62,19 @@ class ReplyDecoder(Decoder):
     def _opens(self, start: bytes, kind: bytes) -> bool:
         return is_event_stream(start, kind)
 
+    def feed(self, data: bytes, at: int, read: int) -> Progress:
+        if self._paced is not None:
+            if self._paced.took(data, at, read):
+                return _ON_CONTENT
+            self._settle()
+        return super().feed(data, at, read)
+
+    def _settle(self) -> None:
+        paced, self._paced = self._paced, None
+        if paced is not None:
+            self._text.append("".join(paced.texts))
+            self._arrivals.extend_each(paced.stamps, _CONTENT, list(map(len, paced.texts)), paced.reads)
+
     # a stream
 
     def _stream(self, data: bytes, at: int, read: int) -> Progress:
@@ -72,6 +86,8 @@ class ReplyDecoder(Decoder):
         if (text := stencil.single(data)) is not None:
             self._show(text)
             self._arrivals.append(at, _CONTENT, len(text), read)
+            if self._on_read is None:
+                self._paced = Paced(stencil)
             return _ON_CONTENT
         parts = stencil.split(data)
         if parts is None:

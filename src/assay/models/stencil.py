@@ -6,6 +6,7 @@ tenth of the time of reading it all again.
 
 from __future__ import annotations
 
+from array import array
 from typing import NamedTuple
 
 
@@ -48,6 +49,39 @@ class Stencil(NamedTuple):
     def enclosed(self, content: bytes) -> bytes:
         """The bytes of the event with that content."""
         return self.before + content + self.after
+
+
+class Paced:
+    """Events that come one a read and fit a stencil: their texts, stamps and reads, kept until they are
+    asked for. This is what a token of a paced stream costs, so it is written out in one place.
+    """
+
+    __slots__ = ("_after", "_before", "_end", "_start", "reads", "stamps", "texts")
+
+    def __init__(self, stencil: Stencil) -> None:
+        self._before, self._after, _ = stencil
+        self._start, self._end = len(stencil.before), -len(stencil.after)
+        self.texts: list[str] = []
+        self.stamps = array("q")
+        self.reads = array("I")
+
+    def took(self, data: bytes, at: int, read: int) -> bool:
+        """Takes the data of one read in, if that is one event which fits and whose content is plain."""
+        if not (data.startswith(self._before) and data.endswith(self._after)):
+            return False
+        content = data[self._start : self._end]
+        if not content or b'"' in content or b"\\" in content:
+            return False
+        try:
+            text = content.decode()
+        except UnicodeDecodeError:
+            return False
+        if not text.isprintable():
+            return False
+        self.texts.append(text)
+        self.stamps.append(at)
+        self.reads.append(read)
+        return True
 
 
 def cut(event: bytes, content: str) -> Stencil | None:
