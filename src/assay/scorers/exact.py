@@ -14,7 +14,8 @@ LONGEST = 200_000
 
 _ASCII_MARKS = str.maketrans("", "", "!\"#$%&'()*+;<=>?@[\\]^_`{|}~")
 _THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3}(?:,\d{3})+)(?![\d,]|\.\d{3}(?!\d))")
-_LOOSE = re.compile(r"(?<!\d)[.,:/]|[.,:/](?!\d)|-(?!\d)|(?<=[^\W\d])-")
+# The mark comes first and what stands before it is looked back at, so that only marks are looked at.
+_LOOSE = re.compile(r"[.,:/](?:(?<!\d.)|(?!\d))|-(?:(?!\d)|(?<=[^\W\d].))", re.DOTALL)
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 
 
@@ -36,7 +37,9 @@ def normalise(text: str, *, case: bool = False, punctuation: bool = False, artic
 
 
 def _without_punctuation(text: str) -> str:
-    text = _THOUSANDS.sub(lambda found: found[1].replace(",", ""), text).translate(_ASCII_MARKS)
+    if "," in text:
+        text = _THOUSANDS.sub(lambda found: found[1].replace(",", ""), text)
+    text = text.translate(_ASCII_MARKS)
     if not text.isascii():
         kept = (c for c in text if c in ".,:/-" or not unicodedata.category(c).startswith("P"))
         text = "".join(kept)
