@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from assay.reports.scores import BatchSummary, batch_summary
 from assay.store import figures
-from assay.store.forms import Form, Format, pieces, write_whole
+from assay.store.forms import Form, Format, made_folder, pieces, write_whole
 from assay.store.results import CRITERIA, GOAL, GRADE, ResultRow, result_row, state_of
 from assay.trial import Status, Trial
 
@@ -37,8 +37,11 @@ class ResultFiles(Struct, frozen=True):
         return self.folder / f"summary_{self.batch}_{self.stamp}.json"
 
     def write(self, trials: Callable[[], Iterable[Trial]], prompt_version: str | None) -> None:
-        """Writes the results, each file whole or not at all; `trials` reads them anew for each."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Writes the results, each file whole or not at all; `trials` reads them anew for each.
+
+        Raises UsageError where they cannot be written.
+        """
+        made_folder(self.folder)
         for path, form in zip(self.paths, FORMS, strict=True):
             rows = (result_row(trial, prompt_version) for trial in trials())
             write_whole(path, pieces(rows, ResultRow, Form(form, counts=True, batch=self.batch)))

@@ -26,7 +26,7 @@ from assay.service.settings import Settings
 from assay.service.worker import Worker
 from assay.store import figures
 from assay.store.batches import Batch, Batches
-from assay.store.forms import Form, pieces
+from assay.store.forms import Form, made_folder, pieces
 from assay.store.results import (
     CRITERIA,
     GOAL,
@@ -48,7 +48,9 @@ class Desk:
     """One service's batches. Lives in the event loop of its store."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises UsageError where the service's own task, prompts or webhook are at fault."""
+        """Raises UsageError where the service's own task, prompts, webhook or folders are at fault."""
+        made_folder(settings.results)
+        made_folder(settings.logs)
         self._settings = settings
         self._intake = Intake(settings.plan, settings.environment)
         self._store = SqliteStore.open(settings.store)
@@ -136,6 +138,8 @@ class Desk:
         if batch.figures is not None or batch.state == "queued":
             return reading.status(batch, reading.kept(batch))
         if playing is not None and playing.batch.id == id:
+            if playing.bound is not None:  # what held it up has passed
+                batch = structs.replace(batch, error=None)
             return reading.status(batch, playing.progress.figures, slots=self._settings.plan.schedule.slots)
         return reading.status(batch, (await self._counted(batch)).figures)
 

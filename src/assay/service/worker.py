@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ from assay.plan import Bound, Plan
 from assay.ports import Run, Stop, Watcher, Where
 from assay.reports.result_files import ResultFiles, conversation_figures
 from assay.service.progress import Progress
-from assay.service.reading import scenarios
+from assay.service.reading import a_case, scenarios
 from assay.service.settings import Settings
 from assay.store import figures
 from assay.store.batches import Batch, Batches, BatchState, Outcome
@@ -106,23 +107,25 @@ class Worker:
     async def _work(self) -> None:
         while not self._closing:
             self._posted.clear()
-            batch = self._batches.next()
-            if batch is None:
-                await self._posted.wait()
-                continue
+            batch = None
             try:
-                await self._play(batch)
+                batch = self._batches.next()
+                if batch is None:
+                    await self._posted.wait()
+                else:
+                    await self._play(batch)
             except (AssayError, OSError, ExceptionGroup) as trouble:
                 await self._not_now(batch, first_of(trouble))
             finally:
                 self.playing = None
 
-    async def _not_now(self, batch: Batch, trouble: Exception) -> None:
+    async def _not_now(self, batch: Batch | None, trouble: Exception) -> None:
         """What broke off a batch is said in its status; it is tried again."""
         text = said(trouble)
-        _LOG.warning("batch %s cannot go on for now: %s", batch.id, text)
-        with suppress(StoreError):
-            await self._batches.trouble(batch.id, text)
+        _LOG.warning("batch %s cannot go on for now: %s", batch.id if batch is not None else "-", text)
+        if batch is not None:
+            with suppress(StoreError):
+                await self._batches.trouble(batch.id, text)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._posted.wait(), RETRY_SECONDS)
 
@@ -131,15 +134,19 @@ class Worker:
         held = await asyncio.to_thread(figures.ended, self._store.path, batch.run)
         spent = await asyncio.to_thread(figures.spending, self._store.path, batch.run)
         own = await asyncio.to_thread(self._batches.repeats, batch.id)
-        plan = structs.replace(stored_plan(batch.plan), data=str(self._spooled(batch)))
-        playing = Playing(batch, Progress(plan.repeats * len(plan.models), held, spent, own))
+        spooled = self._spooled(batch)
+        playing = Playing(batch, Progress(a_case(batch), held, spent, own))
         self.playing = playing
-        if batch.cancelled is not None:
+        now = self._batches.find(batch.id)  # after `playing` is set: a cancel is seen by one of the two
+        if now is None or now.terminal:
+            return
+        if now.cancelled is not None:
             await self._end(playing, None)
             return
         _LOG.info("batch %s begins as %s: %d conversations", batch.id, batch.run, batch.trials)
         before = next((run for run in self._store.runs() if run.id == batch.run), None)
         try:
+            plan = structs.replace(stored_plan(batch.plan), data=str(spooled))
             result = await self._run(playing, plan, before)
         except Exception as raised:
             trouble = first_of(raised)
@@ -187,14 +194,26 @@ class Worker:
         return path
 
     async def _end(self, playing: Playing, error: str | None) -> None:
-        """Writes the result files, then marks the end: a kill between them writes the files again."""
+        """Writes the result files, then marks the end: a kill between them writes the files again.
+
+        A full disk is waited for; else files that cannot be written hold up nothing: the results are in
+        the record.
+        """
         batch, progress = self._batches.find(playing.batch.id) or playing.batch, playing.progress
         progress.close_open()
         version = None if playing.bound is None else playing.bound.run.plan.get("prompt_version")
         if version is not None:
             await self._batches.prompts(batch.id, version)
-        await asyncio.to_thread(write_files, self._settings, batch, version or batch.prompt, scenarios(batch))
         state, outcome = ended_as(batch, progress, error)
+        try:
+            await asyncio.to_thread(
+                write_files, self._settings, batch, version or batch.prompt, scenarios(batch)
+            )
+        except UsageError as trouble:
+            if disk_is_full(trouble.__cause__):
+                raise
+            _LOG.warning("the files of batch %s were not written: %s", batch.id, said(trouble))
+            error = error or f"the result files were not written: {said(trouble)}"
         await self._batches.end(batch.id, state, outcome, error, to_builtins(progress.figures))
         _LOG.info("batch %s has ended: %s, %d conversations", batch.id, outcome, progress.ended)
 
@@ -224,6 +243,11 @@ def passing(trouble: Exception, *, begun: bool, bound: bool) -> bool:
     if isinstance(trouble, (StoreError, Taken)):
         return True
     return isinstance(trouble, UsageError) and begun and not bound
+
+
+def disk_is_full(trouble: BaseException | None) -> bool:
+    """Whether room on the disk is all that was wanting."""
+    return isinstance(trouble, OSError) and trouble.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def first_of(trouble: Exception) -> Exception:

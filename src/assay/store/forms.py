@@ -59,6 +59,19 @@ def write_whole(path: Path, text: Iterable[str]) -> None:
         os.fsync(out.fileno())
 
 
+def made_folder(path: Path) -> None:
+    """Makes a folder for files where there is none. Raises UsageError where no file can be put there."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be a folder: {error.strerror}", fix=_FOLDER) from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise UsageError(f"{path} cannot be written to", fix=_FOLDER)
+
+
+_FOLDER = "Name a folder that you may write to."
+
+
 @contextmanager
 def drafted(path: Path) -> Iterator[Path]:
     """A name beside the file's, moved in its place when the block ends well, and gone else.

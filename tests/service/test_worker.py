@@ -1,0 +1,114 @@
+"""One service in this process: what its worker does where things come at the wrong moment."""
+
+import asyncio
+import json
+
+import pytest
+from tests.service.serving import scenario
+
+from assay.errors import StoreError, UsageError
+from assay.loading.environment import Environment
+from assay.plan import ModelChoice, Plan
+from assay.service.desk import Desk
+from assay.service.settings import Settings
+from assay.store.batches import Batches
+
+TWO = json.dumps([scenario(1), scenario(2)]).encode()
+
+
+@pytest.fixture
+def settings(tmp_path):
+    plan = Plan(
+        task="phone_orders",
+        models=(ModelChoice("emulated/agent"),),
+        exchange={"client": "rules"},
+        scorers=("state",),
+    )
+    return Settings(
+        plan=plan,
+        environment=Environment({}),
+        store=tmp_path / "assay.db",
+        results=tmp_path / "results",
+        logs=tmp_path / "logs",
+    )
+
+
+async def ended(desk: Desk, batch: str):
+    async with asyncio.timeout(30):
+        while (standing := await desk.status(batch)).completed_at is None:
+            await asyncio.sleep(0.02)
+    return standing
+
+
+async def played(desk: Desk) -> str:
+    """A batch that was posted and ended whole: by then the worker has nothing left to do."""
+    batch = (await desk.accept(TWO, None, partial=False)).batch_id
+    standing = await ended(desk, batch)
+    assert (standing.status, standing.completed) == ("completed", 2)
+    return batch
+
+
+async def test_a_batch_that_is_cancelled_while_it_begins_is_not_played(settings):
+    desk = Desk(settings)
+    batch = (await desk.accept(TWO, None, partial=False)).batch_id
+    desk.open()
+    await asyncio.sleep(0)  # the worker has taken it up, and nothing of it has begun
+    await desk.cancel(batch)
+    standing = await ended(desk, batch)
+    assert (standing.status, standing.completed, standing.tokens) == ("cancelled", 0, 0)
+    await played(desk)
+    assert (await desk.cost(batch)).total_requests == 0
+    await desk.close()
+
+
+async def test_a_batch_that_is_cancelled_as_the_worker_reads_it_is_not_played(settings):
+    desk = Desk(settings)
+    batch = (await desk.accept(TWO, None, partial=False)).batch_id
+    cancelling = asyncio.create_task(desk.cancel(batch))
+    desk.open()
+    await cancelling
+    await played(desk)
+    assert (await desk.status(batch)).status == "cancelled"
+    assert (await desk.cost(batch)).total_requests == 0
+    await desk.close()
+
+
+async def test_result_files_that_cannot_be_written_hold_up_no_batch(settings):
+    desk = Desk(settings)
+    desk.open()
+    settings.results.rmdir()
+    settings.results.write_text("a file where the folder was")
+    batch = (await desk.accept(TWO, None, partial=False)).batch_id
+    standing = await ended(desk, batch)
+    assert (standing.status, standing.outcome, standing.progress) == ("completed", "completed", 100)
+    assert "result files were not written" in standing.last_error
+    settings.results.unlink()
+    await played(desk)
+    assert len(list(settings.results.iterdir())) == 4
+    await desk.close()
+
+
+async def test_a_record_that_cannot_be_read_for_once_ends_no_worker(settings, monkeypatch):
+    monkeypatch.setattr("assay.service.worker.RETRY_SECONDS", 0.01)
+    failures = [StoreError("a bad read")]
+
+    class Flaky(Batches):
+        def next(self):
+            if failures:
+                raise failures.pop()
+            return super().next()
+
+    monkeypatch.setattr("assay.service.desk.Batches", Flaky)
+    desk = Desk(settings)
+    desk.open()
+    await played(desk)
+    assert not failures
+    assert desk.healthy
+    await desk.close()
+
+
+@pytest.mark.parametrize("folder", ["results", "logs"])
+def test_a_service_begins_only_where_it_may_write(settings, folder):
+    getattr(settings, folder).write_text("a file")
+    with pytest.raises(UsageError, match=folder):
+        Desk(settings)
