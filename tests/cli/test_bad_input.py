@@ -8,6 +8,7 @@ from assay.cli.main import VERBS
 
 SKILLED = ("--model", "emulated/skill-1")
 
+SPEAKERS = ("--agent", "emulated/agent", "--client", "rules", "--evaluator", "none")
 BAD = {
     "a task file that is missing": (
         ("run", "tasc.yaml", *SKILLED),
@@ -141,6 +142,16 @@ BAD = {
         "--task NAME",
     ),
     "an emulator with an unknown fault": (("emulate", "--mix", "ok=1,50O=5"), "50O", ""),
+    "a file where results were to be": (
+        ("simulate", *SPEAKERS, "--output-dir", "plan.yaml"),
+        "plan.yaml cannot be a folder",
+        "a folder that you may write to",
+    ),
+    "a file where logs were to be": (
+        ("simulate", *SPEAKERS, "--log-dir", "plan.yaml/logs"),
+        "plan.yaml/logs cannot be a folder",
+        "a folder that you may write to",
+    ),
     "an unknown task to look at": (("tasks", "show", "qaa"), "no task 'qaa'", "did you mean qa?"),
 }
 

@@ -22,6 +22,7 @@ from assay.plan import Bound, Plan
 from assay.ports import Run, Stop, Watcher, Where
 from assay.reports.compare import compare
 from assay.reports.forecast import Forecast
+from assay.store.forms import made_folder
 from assay.store.sqlite import SqliteStore
 from assay.watchers.log_files import Content, LogFiles
 from assay.watchers.progress import LiveProgress, PlainProgress
@@ -54,8 +55,7 @@ def play(
     if not silent:
         listeners.append(progress)
     if log_folder is not None:
-        secrets = read_environment().secrets
-        listeners.append(LogFiles(Path(log_folder), secrets=secrets, content=log_content))
+        listeners.append(_logs(Path(log_folder), log_content))
     told: list[Forecast] = []
     announced = None if silent else lambda bound: told.append(announce(bound, store))
     try:
@@ -76,6 +76,12 @@ def play(
                 click.echo(click.style(comparison, dim=True), err=True)
             next_steps(result)
     return result, outcome.exit_code(result.run, result.summary, plan.max_failed)
+
+
+def _logs(folder: Path, content: Content) -> LogFiles:
+    """The log files of the run. Raises UsageError where there can be none."""
+    made_folder(folder)
+    return LogFiles(folder, secrets=read_environment().secrets, content=content)
 
 
 async def _run(

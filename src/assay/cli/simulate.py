@@ -68,6 +68,10 @@ def command(file: str | None, **given: JSON) -> None:
     from assay.loading.environment import read_environment
 
     plan = plan_of_speakers(file, given, read_environment())
+    if given["output_dir"] is not None:
+        from assay.store.forms import made_folder
+
+        made_folder(Path(given["output_dir"]))  # before anything is paid for
     single = given["single"]
     watchers = []
     if single is not None:
