@@ -18,7 +18,7 @@ from assay.loading.misfits import misfit
 from assay.loading.reference import replayed
 from assay.loading.scenario_form import Scenario
 from assay.message import Message, say
-from assay.scorers.expectation import Wanted, speaks_of_state
+from assay.scorers.expectation import Expected, Wanted, speaks_of_state
 from assay.world.faults import FaultRule
 from assay.world.world import World
 
@@ -179,6 +179,8 @@ def _target(
         given = item.value.get("expect") if isinstance(item.value, Mapping) else None
         if isinstance(given, Mapping) and "acts" in given:  # said in so many words: the state is free then
             expect["acts"] = scenario.expect.acts
+        if world is not None:
+            _check_tables(item, scenario.expect, world)
         if scenario.expect.reference:
             reached, ignored = replayed(item, scenario.expect, facts, world)
             expect |= {"reached": reached, "ignored": {name: list(each) for name, each in ignored.items()}}
@@ -188,6 +190,23 @@ def _target(
             place = item.place(("variables", "ORDER_GOAL"))
             warn(place, f"no verdict on the state: {derived['not_applicable']}")
     return None if expect is None else {"expect": expect}
+
+
+def _check_tables(item: Item, expect: Expected, world: World) -> None:
+    """Refuses an expectation of a table that is not there: it could never be met."""
+    for number, entry in enumerate(expect.state):
+        for kind, records in (("added", entry.added), ("changed", entry.changed)):
+            if records is not None and records.table not in world.tables:
+                fix = files.did_you_mean(records.table, world.tables)
+                raise item.error(
+                    ("expect", "state", number, kind, "table"), f"there is no table {records.table!r}", fix
+                )
+        for name in entry.unchanged.excepted if entry.unchanged is not None else ():
+            if name not in world.tables:
+                fix = files.did_you_mean(name, world.tables)
+                raise item.error(
+                    ("expect", "state", number, "unchanged", "except"), f"there is no table {name!r}", fix
+                )
 
 
 def _plain(value: Struct) -> JSON:
