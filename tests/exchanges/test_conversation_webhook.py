@@ -10,6 +10,7 @@ from email.utils import format_datetime
 from random import Random
 
 import pytest
+from msgspec import structs
 
 from assay.agenda import phrases_of
 from assay.case import Case
@@ -22,6 +23,8 @@ from assay.message import Message, Reply
 from assay.ports import Capabilities, Fetched
 from assay.templates import Template
 from assay.trial import EventKind, Status, Transcript, status_after_play
+from assay.world.tables import Table
+from assay.world.world import World
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
 CASE = Case(
@@ -161,6 +164,29 @@ async def test_its_variables_take_the_place_of_the_cases():
     assert table.agent.asked == []
 
 
+async def test_its_state_goes_over_that_of_the_case_and_leaves_the_rest():
+    seen = []
+
+    def expects(overlay, facts):
+        del facts
+        seen.append([dict(row) for row in overlay.rows("t")])
+
+    world = World(
+        "w", [Table("t", "k", [{"k": "a", "n": 1, "m": 1}, {"k": "b", "n": 1, "m": 1}])], [], expects=expects
+    )
+    webhook = WebhookSettings("https://hooks.example/init")
+    call = Conversation(
+        Settings(client="scripted", script=("Да.",), webhook=webhook),
+        Template("x", "a"),
+        world=world,
+        fetch=Receiver(ok(state={"t": {"a": {"n": 3}}})),
+        secret=SECRET,
+    )
+    start = {"t": {"a": {"n": 2, "m": 2}, "b": {"n": 2}}}
+    await call.play(structs.replace(CASE, facts={**CASE.facts, "START": start}), FakeTable())
+    assert seen == [[{"k": "a", "n": 3, "m": 2}, {"k": "b", "n": 2, "m": 1}]]
+
+
 async def test_its_values_are_never_templates_again():
     transcript, _, _ = await played(ok(variables={"CITY": "{{ORDER_GOAL}}{{CITY}}"}))
     assert prompted(transcript).startswith("City {{ORDER_GOAL}}{{CITY}};")
@@ -171,7 +197,10 @@ async def test_its_values_are_never_templates_again():
     [
         (ok(variables={"SEED": 1}), "forbidden_override: SEED"),
         (ok(variables={"ORDER_GOAL": "[]"}), "forbidden_override: ORDER_GOAL"),
+        (ok(variables={"FAULTS": "x"}), "forbidden_override: FAULTS"),
         (ok(variables={"city": "x"}), "bad name"),
+        (ok(agent={"greeting": "x" * 10_001}), "cannot be read"),
+        (Fetched(200, b'{"state": {"t": {"k": ' + b"[" * 20_000 + b"]" * 20_000 + b"}}}"), "cannot be read"),
         (ok(variables={f"V{n}": n for n in range(51)}), "more than 50"),
         (ok(variables={"CITY": ["x"]}), "cannot be read"),
         (ok(variables="x"), "cannot be read"),

@@ -345,6 +345,25 @@ def test_a_start_of_an_unknown_table_is_refused_when_it_is_read(written):
     assert "no table 'money'" in told(written, [item(start={"state": {"money": {}}})]).problem
 
 
+def test_a_start_that_no_tool_could_read_is_refused_when_it_is_read(written):
+    error = told(written, [item(start={"state": {"orders": {"ORD-1": 5}}})])
+    assert "orders, record 'ORD-1': is no object" in error.problem
+
+
+@pytest.mark.parametrize(
+    ("entry", "where"),
+    [
+        ({"added": {"table": "order"}}, "expect.state[0].added.table"),
+        ({"changed": {"table": "order"}}, "expect.state[0].changed.table"),
+        ({"unchanged": {"except": ["order"]}}, "expect.state[0].unchanged.except"),
+    ],
+)
+def test_an_expectation_of_an_unknown_table_is_refused(written, entry, where):
+    error = told(written, [item(expect={"state": [entry]})])
+    assert f"{where}: there is no table 'order'" in error.problem
+    assert error.fix == "did you mean orders?"
+
+
 def test_a_goal_that_names_no_product_is_warned_of(written):
     file = written([item(goal='[{"name": "ананас", "qty": 1}]'), item(goal=GOAL)])
     (warning,) = file.warnings

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from assay.errors import UsageError
 from assay.world.declared import declaration, declared_world
 from assay.world.difference import readable
+from assay.world.overlay import stacked
 from assay.world.tables import Table
 from assay.world.tools import MAX_ARGUMENTS, Tool, error_code, refused
 from assay.world.world import ToolFault, World
@@ -199,6 +200,37 @@ def test_a_patch_is_where_the_trial_starts_and_no_difference(world):
 def test_a_patch_of_an_unknown_table_is_refused(world):
     with pytest.raises(UsageError, match="no table 'money'"):
         world.open({}, {"money": {}})
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        (5, "goods, record 'A': is no object"),
+        (["x"], "is no object"),
+        ({"stock": "lots"}, "stock is a text, and a number elsewhere"),
+        ({"stock": True}, "stock is a boolean"),
+        ({"tags": {"red": 1}}, "tags is an object, and a list elsewhere"),
+    ],
+)
+def test_a_patch_that_no_tool_could_read_is_refused(world, row, says):
+    with pytest.raises(UsageError, match=says):
+        world.open({}, {"goods": {"A": row}})
+
+
+def test_a_patch_over_a_patch_goes_before_it_and_keeps_the_rest():
+    first = {"goods": {"A": {"stock": 1, "tags": ["x"]}, "B": None}, "other": {"K": {"n": 1}}}
+    both = stacked(first, {"goods": {"A": {"stock": 9}, "C": {"stock": 2}}})
+    assert both == {
+        "goods": {"A": {"stock": 9, "tags": ["x"]}, "B": None, "C": {"stock": 2}},
+        "other": {"K": {"n": 1}},
+    }
+    assert first["goods"]["A"]["stock"] == 1
+
+
+@pytest.mark.parametrize("date", ["9999-12-31", "0001-01-01"])
+def test_a_date_from_which_no_day_can_be_counted_is_refused(world, date):
+    with pytest.raises(UsageError, match="cannot count days"):
+        world.open({"CURRENT_DATE": date})
 
 
 def test_a_date_that_is_none_is_refused(world):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
+from assay.errors import UsageError
 from assay.keys import JSON
 from assay.world.difference import difference
 from assay.world.faults import Dice, FaultRule, Injected
@@ -164,13 +165,22 @@ class Overlay:
             self._touched[write.table][write.key] = freeze(write.before)
 
     def patch(self, changes: Mapping[str, JSON]) -> None:
-        """Applies a JSON merge patch (RFC 7396; table, then key) as the state that the trial starts with."""
+        """Applies a JSON merge patch (RFC 7396; table, then key) as the state that the trial starts with.
+
+        Raises UsageError for a record that its table's tools could not read.
+        """
         for table, records in changes.items():
             for key, change in records.items():
                 now = self.get(table, key)
                 row = None if change is None else freeze(_merged(thaw(now), thaw(change)))
+                base = self.world.tables[table]
                 if isinstance(row, Mapping):
-                    row = freeze({**row, self.world.tables[table].key: key})
+                    row = freeze({**row, base.key: key})
+                wrong = None if row is None else base.misfit(row)
+                if wrong is not None:
+                    raise UsageError(
+                        f"{table}, record {key[:60]!r}: {wrong}", fix=f"give it the form of other {table}"
+                    )
                 self._touched.setdefault(table, {})[key] = row
                 self._start.setdefault(table, {})[key] = row
 
@@ -183,6 +193,17 @@ class Overlay:
                 before = start[key] if key in start else base.get(key)
                 pairs.append((table, key, before, after))
         return difference(pairs)
+
+
+def stacked(first: Mapping[str, JSON], second: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Two merge patches as one: what the second says of a value goes before what the first says."""
+    both: dict[str, JSON] = dict(first)
+    for key, change in second.items():
+        had = both.get(key)
+        both[key] = (
+            stacked(had, change) if isinstance(had, Mapping) and isinstance(change, Mapping) else change
+        )
+    return both
 
 
 def _merged(value: JSON, patch: JSON) -> JSON:

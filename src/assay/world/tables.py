@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -38,8 +39,6 @@ class Table:
     ("ORD-{seq:05d}"); it is None where a tool names the keys itself. `ignored` names columns that no
     comparison of states counts ("*": none counts).
     """
-
-    __slots__ = ("_indexes", "id_pattern", "ignored", "key", "name", "rows")
 
     def __init__(
         self,
@@ -86,6 +85,34 @@ class Table:
     def keys_where(self, column: str, value: JSON) -> tuple[str, ...]:
         """Keys of the base rows that hold `value` in an indexed column. KeyError without an index."""
         return self._indexes[column].get(value, ())
+
+    def misfit(self, row: JSON) -> str | None:
+        """Why a row is none of this table's: a column holds what it holds in no row of the base."""
+        if not isinstance(row, Mapping):
+            return "is no object"
+        for column, value in row.items():
+            kinds = self._kinds.get(column)
+            if kinds and _kind(value) not in kinds:
+                return f"{column} is {_kind(value)}, and {' or '.join(sorted(kinds))} elsewhere"
+        return None
+
+    @cached_property
+    def _kinds(self) -> dict[str, set[str]]:
+        """What kinds of value the base has in each column."""
+        found: dict[str, set[str]] = {}
+        for row in self.rows.values():
+            for column, value in row.items():
+                found.setdefault(column, set()).add(_kind(value))
+        return found
+
+
+def _kind(value: JSON) -> str:
+    """What a value is, as a person calls it."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else "a boolean"
+    if isinstance(value, (int, float)):
+        return "a number"
+    return "a text" if isinstance(value, str) else "an object" if isinstance(value, Mapping) else "a list"
 
 
 def indexed(value: JSON) -> tuple[JSON, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime
 
 from assay.errors import UsageError
 from assay.keys import JSON, digest
@@ -90,7 +90,8 @@ class World:
         """A fresh overlay for one trial; `patch` is a JSON merge patch on the base; `faults` strike
         its tools, drawn from the trial's seed.
 
-        Raises UsageError for a CURRENT_DATE that is no date and a patch of an unknown table.
+        Raises UsageError for a CURRENT_DATE that is no date, and for a patch of an unknown table or to
+        a record that would not fit its table.
         """
         rules = faults.all if faults is not None else ()
         overlay = Overlay(self, self._now(facts), facts, Dice(rules, seed) if rules else None)
@@ -106,12 +107,18 @@ class World:
     def _now(self, facts: Mapping[str, JSON]) -> datetime:
         given = str(facts.get("CURRENT_DATE") or self.date)
         try:
-            return datetime.fromisoformat(self.clock.replace("{CURRENT_DATE}", given[:10]))
+            now = datetime.fromisoformat(self.clock.replace("{CURRENT_DATE}", given[:10]))
         except ValueError as error:
             raise UsageError(
                 f"CURRENT_DATE {given[:40]!r} is no date",
                 fix="write it as YYYY-MM-DD, with an optional weekday",
             ) from error
+        if not MINYEAR < now.year < MAXYEAR:
+            raise UsageError(
+                f"CURRENT_DATE {given[:40]!r}: tools cannot count days from there",
+                fix=f"write a year from {MINYEAR + 1} to {MAXYEAR - 1}",
+            )
+        return now
 
     def facts(self, variables: Mapping[str, JSON]) -> dict[str, JSON]:
         """A case's variables with the values of this world for the names that it leaves out."""

@@ -29,7 +29,7 @@ from assay.ports import Fetch, Table
 from assay.templates import EVALUATOR_ONLY, Template
 from assay.trial import Event, EventKind, Outcome, Transcript
 from assay.world.faults import Faults
-from assay.world.overlay import Overlay
+from assay.world.overlay import Overlay, stacked
 from assay.world.world import World
 
 GOAL_NAMES = frozenset({"ORDER_GOAL", "CLIENT", "BRIEF", "START", "FAULTS"})
@@ -142,7 +142,7 @@ class Conversation:
         """The play with its world open. Raises UsageError for variables that no play can begin with."""
         language = self._language(facts)
         words = phrases_of(language)
-        start = {**(facts.get("START") or {}), **session.state}
+        start = stacked(facts.get("START") or {}, session.state)
         greeting = session.agent.greeting or self._settings.greeting
         return Play(
             settings=self._settings,

@@ -27,7 +27,7 @@ from assay.ports import Fetch, Fetched
 MAX_BODY = 64 * 1024
 MAX_VARIABLES = 50
 MAX_TEXT = 10_000
-PROTECTED = frozenset({"SEED", "ORDER_GOAL", "CLIENT", "START"})
+PROTECTED = frozenset({"SEED", "ORDER_GOAL", "CLIENT", "START", "FAULTS"})
 """Names that no webhook changes unless `allow_override` lists them."""
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*\Z")
@@ -41,7 +41,7 @@ LONGEST_WAIT = 10.0
 class AgentPart(Struct, frozen=True):
     """What a webhook says of the agent."""
 
-    greeting: str | None = None
+    greeting: Annotated[str, Meta(max_length=MAX_TEXT)] | None = None
 
 
 class Session(Struct, frozen=True):
@@ -205,7 +205,7 @@ def read_session(outcome: JSON, settings: WebhookSettings) -> Session:
         raise WebhookError(f"the answer is longer than {MAX_BODY} bytes or no UTF-8")
     try:
         session = msgspec.json.decode(body, type=Session)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise WebhookError(f"the answer cannot be read: {error}") from error
     _check_variables(session, settings)
     return session
