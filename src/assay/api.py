@@ -16,7 +16,7 @@ from assay.loading.bind import bound, bound_to_score
 from assay.loading.environment import Environment, read_environment
 from assay.loading.plans import plan_to_score, read_plan, stored_plan
 from assay.plan import Bound, ModelChoice, Plan
-from assay.ports import Run, Stop, Watcher, Where
+from assay.ports import Run, Stop, Store, Watcher, Where
 from assay.reports.summary import Summary, summarise
 from assay.store.joined import SharedStore
 from assay.store.sqlite import SqliteStore
@@ -62,7 +62,7 @@ async def run(
         try:
             if on_bound is not None:
                 on_bound(ready)
-            ends = session_end(ready)
+            ends = session_end(ready, record, where)
             watchers = watchers if ends is None else (*watchers, ends)
             if chosen.workers:
                 from assay.crew import crew
@@ -78,12 +78,12 @@ async def run(
     return Result(ended, summary, where)
 
 
-def session_end(bound: Bound) -> SessionEnd | None:
+def session_end(bound: Bound, record: Store, path: Path) -> SessionEnd | None:
     """What tells the session webhook of each conversation's end, where it wants to be told."""
     webhook = bound.exchange.webhook if isinstance(bound.exchange, Conversation) else None
     if webhook is None or not webhook.settings.end:
         return None
-    return SessionEnd(webhook, bound.run.plan.get("prompt_version"))
+    return SessionEnd(webhook, record, path, bound.run.plan.get("prompt_version"))
 
 
 async def rescore(

@@ -92,6 +92,7 @@ def _resumed(name: str, store: str, how: dict[str, JSON], changes: dict[str, JSO
 
     from assay.cli.playing import play
     from assay.loading.plans import stored_plan
+    from assay.store.ends import owes_ends
     from assay.store.sqlite import SqliteStore
 
     retry_failed = changes["retry_failed"]
@@ -103,7 +104,7 @@ def _resumed(name: str, store: str, how: dict[str, JSON], changes: dict[str, JSO
         asyncio.run(record.close())
     if run is None:
         raise UsageError(f"{store}: no unfinished run", fix="start one: assay run TASK --model M")
-    if run.state == "completed" and not retry_failed:
+    if run.state == "completed" and not retry_failed and not owes_ends(Path(store), run.id):
         raise UsageError(f"{run.id} is complete", fix=f"see it with: assay show {run.id}/1")
     plan = structs.replace(stored_plan(run.plan), **changes)
     if plan.window is not None or plan.schedule.open:

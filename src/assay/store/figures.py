@@ -46,7 +46,7 @@ def ended(path: Path, run: str) -> list[Ended]:
         "SELECT k.id, t.status, count(*) FROM trials t JOIN cases k ON k.hash = t.case_hash"
         " WHERE t.run = ? GROUP BY 1, 2"
     )
-    with _run_of(path, run) as (connection, number):
+    with run_of(path, run) as (connection, number):
         return [Ended(case, Status(status), n) for case, status, n in connection.execute(query, (number,))]
 
 
@@ -56,7 +56,7 @@ def numbers(path: Path, run: str, name: str) -> list[float]:
         "SELECT (SELECT s.number FROM scores s WHERE s.trial = t.id AND s.name = ?"
         " ORDER BY s.id DESC LIMIT 1) FROM trials t WHERE t.run = ?"
     )
-    with _run_of(path, run) as (connection, number):
+    with run_of(path, run) as (connection, number):
         return [value for (value,) in connection.execute(query, (name, number)) if value is not None]
 
 
@@ -68,7 +68,7 @@ def spending(path: Path, run: str) -> list[Spending]:
         " WHERE c.run = ? AND c.origin = 'live' GROUP BY 1, 2, 3, 4"
     )
     found: dict[tuple[str, str], Spending] = {}
-    with _run_of(path, run) as (connection, number):
+    with run_of(path, run) as (connection, number):
         for role, model, state, price, calls, *tokens in connection.execute(query, (number,)):
             had = found.get((role, model), Spending(role, model, 0, 0, 0, 0, 0, 0, 0, Decimal(0)))
             unpriced = calls if price is None and state is not None else 0
@@ -91,7 +91,7 @@ def in_order(path: Path, run: str, cases: tuple[str, ...]) -> Iterator[str]:
     """The keys of a run's trials in the order of its cases, then repeats: a number a trial is held."""
     places = {case: place for place, case in enumerate(cases)}
     query = "SELECT k.id, t.repeat, t.id FROM trials t JOIN cases k ON k.hash = t.case_hash WHERE t.run = ?"
-    with _run_of(path, run) as (connection, number):
+    with run_of(path, run) as (connection, number):
         rows = connection.execute(query, (number,))
         order = sorted((places.get(case, len(places)) << 20 | repeat, row) for case, repeat, row in rows)
         for _, row in order:
@@ -99,7 +99,7 @@ def in_order(path: Path, run: str, cases: tuple[str, ...]) -> Iterator[str]:
 
 
 @contextmanager
-def _run_of(path: Path, run: str) -> Iterator[tuple[sqlite3.Connection, int]]:
+def run_of(path: Path, run: str) -> Iterator[tuple[sqlite3.Connection, int]]:
     """A connection and the run's number: -1, which no record has, where there is no such run."""
     try:
         with closing(connect(path, write=False)) as connection:

@@ -1,37 +1,64 @@
-"""Tells the session webhook how each conversation ended; what does not get through is only logged."""
+"""Tells the session webhook how each conversation ended, at least once; a failure is only logged."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine, Iterator
 from decimal import Decimal
+from pathlib import Path
 
-from msgspec import to_builtins
+from msgspec import Struct, structs, to_builtins
 
-from assay.errors import CallError
+from assay.errors import CallError, StoreError
 from assay.exchanges.conversation.webhook import Webhook, WebhookError
 from assay.keys import JSON, random_stream, run_uuid, trial_id
-from assay.ports import Run
-from assay.store.results import ResultRow, result_row
+from assay.ports import Effect, Run, Store, Where
+from assay.store.ends import CHANNEL, end_key, ends
+from assay.store.results import result_row
 from assay.trial import Call, Event, Status, Trial
 
 AT_ONCE = 16
 PATIENCE = 60.0
-"""Seconds after the run's last conversation in which what is left may still be told."""
+"""Seconds after the run's last conversation in which no call comes to its end: then the rest is given up."""
 
 _LOG = logging.getLogger("assay.webhook")
 
 
-class SessionEnd:
-    """A watcher that posts `session.end` with the result row of each conversation that has its end."""
+class _End(Struct, frozen=True):
+    """One end to be told: its effect on record, and what is posted."""
 
-    def __init__(self, webhook: Webhook, prompt_version: str | None = None) -> None:
+    effect: Effect
+    seed: int
+    wall: int
+    payload: dict[str, JSON]
+
+
+class SessionEnd:
+    """A watcher that posts `session.end` with the result row of each conversation that has its end.
+
+    The record says what was told: the intent is committed before the call and settled once it got
+    through. What a kill cut off, and what never got through, is told when the run is taken up again,
+    under the same webhook-id. A conversation that is played again has a further end, of an id of its
+    own (`.end.2`).
+    """
+
+    def __init__(self, webhook: Webhook, store: Store, path: Path, prompt_version: str | None = None) -> None:
         self._webhook = webhook
+        self._store = store
+        self._path = path
         self._version = prompt_version
         self._room = asyncio.Semaphore(AT_ONCE)
-        self._posts: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._told: dict[str, set[int]] = {}
+        self._known = asyncio.Event()
+        self._fresh: set[str] = set()  # what ended here before the record was read
 
-    def on_start(self, run: Run, held: int) -> None: ...
+    def on_start(self, run: Run, held: int) -> None:
+        if held:
+            self._begin(self._take_up(run))
+        else:
+            self._known.set()
 
     def on_event(self, trial: str, event: Event) -> None: ...
 
@@ -40,31 +67,76 @@ class SessionEnd:
     def on_trial(self, trial: Trial) -> None:
         if trial.status in (Status.PLAYED, Status.NOT_RUN, Status.SKIPPED):
             return
-        post = asyncio.create_task(self._post(trial, result_row(trial, self._version)))
-        self._posts.add(post)
-        post.add_done_callback(self._posts.discard)
+        if not self._known.is_set():
+            self._fresh.add(trial.key)
+        self._begin(self._tell_new(self._end(trial)))
 
     def on_end(self, run: Run) -> None: ...
 
     async def drained(self) -> None:
         """Waits until what there is to tell is told; what takes too long is given up and logged."""
-        if self._posts:
-            _, late = await asyncio.wait(self._posts, timeout=PATIENCE)
-            for post in late:
-                post.cancel()
-            if late:
-                _LOG.warning("session.end: %d conversations were not told in time", len(late))
+        while self._tasks:
+            done, late = await asyncio.wait(
+                self._tasks, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED
+            )
+            if done:
+                continue
+            for task in late:
+                task.cancel()
+            _LOG.warning("session.end: %d conversations were not told in time", len(late))
+            await asyncio.wait(late)
 
-    async def _post(self, trial: Trial, row: ResultRow) -> None:
-        async with self._room:
-            try:
-                draw = random_stream(trial.seed, "webhook.end")
-                await self._webhook.end(trial_id(trial.run, trial.key), self._payload(trial, row), draw)
-            except (CallError, WebhookError) as failure:
-                _LOG.warning("session.end of %s did not get through: %s", trial.key, str(failure)[:200])
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    def _payload(self, trial: Trial, row: ResultRow) -> dict[str, JSON]:
-        return {
+    async def _take_up(self, run: Run) -> None:
+        """Tells what an earlier process owed: as many at once as there is room for."""
+        try:
+            found = await asyncio.to_thread(ends, self._path, run.id)
+        except StoreError as trouble:
+            _LOG.warning("session.end: what was told before cannot be read: %s", trouble)
+            self._known.set()
+            return
+        self._told = found.told
+        self._known.set()
+        owed = [key for key in found.owed if key not in self._fresh]
+        self._fresh.clear()
+        if owed:
+            _LOG.info("session.end: %d conversations of %s are still to be told", len(owed), run.id)
+        keys = iter(owed)
+        async with asyncio.TaskGroup() as hands:
+            for _ in range(AT_ONCE):
+                hands.create_task(self._tell_owed(run.id, keys))
+
+    async def _tell_owed(self, run: str, keys: Iterator[str]) -> None:
+        """One hand of several: trials are read one by one, so that what waits is a key."""
+        for key in keys:
+            trial = next(self._store.trials(Where(run=run, key=key)), None)
+            if trial is not None:
+                await self._tell(self._end(trial))
+                self._told.setdefault(key, set()).add(trial.wall)
+
+    async def _tell_new(self, end: _End) -> None:
+        await self._known.wait()
+        await self._tell(end)
+
+    async def _tell(self, end: _End) -> None:
+        """One call, its intent before it on record; only what got through is settled."""
+        others = len(self._told.get(end.effect.trial, set()) - {end.wall})
+        name = f"{trial_id(end.effect.run, end.effect.trial)}.end" + (f".{others + 1}" if others else "")
+        try:
+            await self._store.reserve_effect(end.effect)
+            async with self._room:
+                await self._webhook.end(name, end.payload, random_stream(end.seed, "webhook.end"))
+            self._store.settle_effect(structs.replace(end.effect, settled=True))
+        except (CallError, WebhookError, StoreError) as failure:
+            _LOG.warning("session.end of %s did not get through: %s", end.effect.trial, str(failure)[:200])
+
+    def _end(self, trial: Trial) -> _End:
+        row = result_row(trial, self._version)
+        payload: dict[str, JSON] = {
             "batch_id": run_uuid(trial.run),
             "session_id": trial.key,
             "trial_id": trial_id(trial.run, trial.key),
@@ -75,3 +147,5 @@ class SessionEnd:
             "prompt_version": self._version,
             "result": to_builtins(row, builtin_types=(Decimal,)),
         }
+        effect = Effect(trial.run, trial.key, CHANNEL, end_key(trial.wall))
+        return _End(effect, trial.seed, trial.wall, payload)

@@ -139,9 +139,11 @@ class Webhook:
         """
         return await self._told(f"{trial}.init", "session.init", payload, draw)
 
-    async def end(self, trial: str, payload: Mapping[str, JSON], draw: Random) -> None:
-        """Posts `session.end`. Raises CallError and WebhookError where it does not get through."""
-        outcome = await self._told(f"{trial}.end", "session.end", payload, draw)
+    async def end(self, id: str, payload: Mapping[str, JSON], draw: Random) -> None:
+        """Posts `session.end`, under this webhook-id. Raises CallError and WebhookError where it does not
+        get through.
+        """
+        outcome = await self._told(id, "session.end", payload, draw)
         if not 200 <= outcome["status"] < 300:
             raise WebhookError(f"status {outcome['status']}")
 
