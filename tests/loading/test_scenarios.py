@@ -7,9 +7,12 @@ from ruamel.yaml import YAML
 
 from assay.errors import UsageError
 from assay.keys import JSON
-from assay.loading.scenarios import ScenarioFile, scenario_case
+from assay.loading.bind import load_task
+from assay.loading.environment import Environment
+from assay.loading.scenarios import ScenarioFile, let_cases_go, scenario_case
 from assay.loading.tasks import BUILT_IN
 from assay.loading.worlds import read_world
+from assay.plan import Plan
 
 SHOP = read_world(BUILT_IN / "phone_orders" / "world.yaml")
 CLASSIC = {"PERSONALITY": "спокойный", "AMB_LEVEL": 0, "PATIENCE": 2, "CURRENT_DATE": "2025-06-08 Sunday"}
@@ -421,3 +424,17 @@ def test_yaml_is_read_by_its_own_rules(written):
 def test_an_item_of_a_list_in_yaml_has_the_line_on_which_it_begins(written):
     text = "scenarios:\n- name: fine\n  variables: {}\n- 3\n"
     assert "f.yaml, line 4, scenario 1: is no object" in told(written, text, "f.yaml").problem
+
+
+def test_cases_are_let_go_when_their_task_is_played_no_more(tmp_path):
+    path = tmp_path / "f.json"
+    path.write_text(json.dumps([item("a"), item("b")]), "utf-8")
+    plan = Plan(task="phone_orders", models=(), data=str(path), exchange={"client": "rules"})
+    task, _ = load_task(plan, Environment({}))
+    assert len(task) == 2
+    let_cases_go(task)
+    assert len(task) == 0
+    lines = Plan(task="arithmetic", models=())
+    other, _ = load_task(lines, Environment({}))
+    let_cases_go(other)
+    assert len(other) > 0  # read by offsets: there is nothing to let go

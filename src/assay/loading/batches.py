@@ -17,7 +17,7 @@ from assay.loading.environment import Environment
 from assay.loading.exchanges import build_exchange, guarded_fetch, prompts_of
 from assay.loading.misfits import pointer
 from assay.loading.prompts import fitted, lacking
-from assay.loading.scenarios import Played, identified_cases, scenario_cases
+from assay.loading.scenarios import Played, identified_cases, let_go, scenario_cases
 from assay.loading.tasks import find_task
 from assay.plan import Plan
 
@@ -72,13 +72,14 @@ class TooMany(UsageError):
 
 
 class Checked(Struct, frozen=True):
-    """A body as it can be played: the scenarios without a fault, the ids of their cases, the faults.
+    """A body as it can be played. `posted` is what it says beside its scenarios; `played` the document of
+    those without a fault, and `cases` the ids of their cases.
 
     `repeats` says how often each case is played; empty where each is once.
     """
 
     posted: PostedBatch
-    scenarios: list[JSON]
+    played: bytes
     cases: tuple[str, ...]
     repeats: tuple[int, ...]
     faults: tuple[Fault, ...]
@@ -118,13 +119,17 @@ class Intake:
         cases = list(identified_cases(each for _, played in good for each in played))
         every = tuple(each.repeats for each in cases)
         faults.sort(key=lambda fault: fault.index)
-        return Checked(
-            posted,
-            [item.value for item, _ in good],
+        checked = Checked(
+            structs.replace(posted, scenarios=[]),
+            msgspec.json.encode({"scenarios": [item.value for item, _ in good]}),
             tuple(each.case.id for each in cases),
             every if set(every) - {1} else (),
             tuple(faults),
         )
+        let_go(cases)
+        let_go(good)
+        let_go(posted.scenarios)
+        return checked
 
     def _fitted(
         self, good: list[tuple[Item, list[Played]]], faults: list[Fault]

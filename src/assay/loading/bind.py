@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -104,7 +105,8 @@ async def bound(
     """The plan bound to objects; endpoints and the embedded emulator live as long as the context.
 
     Raises UsageError, before anything runs, for a name that is unknown, a seat that nobody fills,
-    a key that is missing, a server that does not answer. `checked` False skips asking the servers.
+    a key that is missing, a server that does not answer. `checked` False skips asking the servers. The
+    cases are read in a thread: a hundred thousand of them take their time, and a service answers meanwhile.
     `emulated_at` is where an emulator of this plan answers already; `parts` how many processes have
     limits such as the plan's, each its own part of the account's.
     """
@@ -113,9 +115,10 @@ async def bound(
     async with AsyncExitStack() as stack:
         fetch = guarded_fetch(environment)
         stack.push_async_callback(fetch.close)
-        task, folder = load_task(plan, environment, fetch)
+        task, folder = await asyncio.to_thread(load_task, plan, environment, fetch)
         if emulated_at is None and _embeds(plan):
-            emulated_at = (await stack.enter_async_context(emulator(plan, task))).url
+            server = await asyncio.to_thread(emulator, plan, task)
+            emulated_at = (await stack.enter_async_context(server)).url
         shelf = ModelShelf(environment, stack, plan.timeouts, emulated_at)
         binder = _Binder(plan, task, folder.form.sampling, shelf, parts)
         places = {model.name: binder.seats(model) for model in plan.models}

@@ -19,9 +19,12 @@ from assay.loading.misfits import dotted, misfit, pointer
 from assay.loading.prompts import PromptSet, fitted
 from assay.loading.scenario_case import Warn, case_of
 from assay.loading.scenario_form import MAX_SCENARIOS, MOST_REPEATS, Defaults, Scenario, ScenarioDocument
+from assay.loading.tasks import LoadedTask
+from assay.ports import Task
 from assay.world.world import World
 
 T = TypeVar("T", bound=Struct)
+Held = TypeVar("Held")
 
 YAML_FILES = frozenset({".yaml", ".yml"})
 FORM = "see the form of a scenario in docs/tasks.md"
@@ -86,6 +89,22 @@ class ScenarioFile:
 
     def case(self, index: int) -> Case:
         return self._cases[index]
+
+    def let_go(self) -> None:
+        """Frees the cases, when nobody plays them any more."""
+        let_go(self._cases)
+
+
+def let_go(each: list[Held]) -> None:
+    """Empties a list, an item at a time: a hundred thousand that are freed at once stop every thread."""
+    while each:
+        each.pop()
+
+
+def let_cases_go(task: Task) -> None:
+    """Frees the cases of a task that nobody plays any more, where all of them are held."""
+    if isinstance(task, LoadedTask) and isinstance(task.cases, ScenarioFile):
+        task.cases.let_go()
 
 
 class Warnings:

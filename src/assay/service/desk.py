@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-import msgspec
 from msgspec import structs
 
 from assay.keys import run_uuid
@@ -20,6 +19,7 @@ from assay.ports import Where
 from assay.reports.scores import BatchSummary
 from assay.service import reading
 from assay.service.answers import BatchCost, BatchLine, BatchList, BatchStatus, Launched
+from assay.service.collector import Collector
 from assay.service.problems import Refusal, refused
 from assay.service.progress import Progress
 from assay.service.settings import Settings
@@ -55,7 +55,8 @@ class Desk:
         self._intake = Intake(settings.plan, settings.environment)
         self._store = SqliteStore.open(settings.store)
         self._batches = Batches(self._store)
-        self._worker = Worker(settings, self._store, self._batches)
+        self._collector = Collector()
+        self._worker = Worker(settings, self._store, self._batches, self._collector)
 
     def open(self) -> None:
         """Begins to play, with what an earlier process left."""
@@ -78,14 +79,17 @@ class Desk:
         """
         if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
             raise Refusal(400, "the Idempotency-Key is empty, too long or not printable", "send a UUID")
-        checked = await asyncio.to_thread(self._intake.read, body)
+        with self._collector.still():
+            checked = await asyncio.to_thread(self._intake.read, body)
         if not checked.cases or (checked.faults and not partial):
             raise Unplayable(checked.faults)
         self._check_webhook(checked)
         plan = batch_plan(self._settings.plan, checked.posted)
-        batch = self._batch(checked, plan, key, hashlib.sha256(b"%d" % partial + body).hexdigest())
-        played = msgspec.json.encode({"scenarios": checked.scenarios})
-        kept = await self._batches.add(batch, played, checked.cases, self._settings.queue, checked.repeats)
+        digest = await asyncio.to_thread(lambda: hashlib.sha256(b"%d" % partial + body).hexdigest())
+        batch = self._batch(checked, plan, key, digest)
+        kept = await self._batches.add(
+            batch, checked.played, checked.cases, self._settings.queue, checked.repeats
+        )
         if kept.digest != batch.digest:
             raise Refusal(422, "this Idempotency-Key was used with another body", "send a new key")
         self._worker.wake()
@@ -149,7 +153,7 @@ class Desk:
         ended = await asyncio.to_thread(figures.ended, path, batch.run)
         spent = await asyncio.to_thread(figures.spending, path, batch.run)
         own = await asyncio.to_thread(self._batches.repeats, batch.id)
-        return Progress(reading.a_case(batch), ended, spent, own)
+        return await asyncio.to_thread(Progress, reading.a_case(batch), ended, spent, own)
 
     async def summary(self, id: str) -> BatchSummary:
         """What a batch has come to."""

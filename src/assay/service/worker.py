@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from msgspec import structs, to_builtins
@@ -13,9 +13,11 @@ from msgspec import structs, to_builtins
 from assay.api import Result, run
 from assay.errors import AssayError, StoreError, UsageError
 from assay.loading.plans import stored_plan
+from assay.loading.scenarios import let_cases_go
 from assay.plan import Bound, Plan
 from assay.ports import Run, Stop, Watcher, Where
 from assay.reports.result_files import ResultFiles, conversation_figures
+from assay.service.collector import Collector
 from assay.service.progress import Progress
 from assay.service.reading import a_case, scenarios
 from assay.service.settings import Settings
@@ -53,8 +55,11 @@ class Playing:
 class Worker:
     """One task of the service's event loop."""
 
-    def __init__(self, settings: Settings, store: SqliteStore, batches: Batches) -> None:
+    def __init__(
+        self, settings: Settings, store: SqliteStore, batches: Batches, collector: Collector
+    ) -> None:
         self._settings = settings
+        self._collector = collector
         self._store = store
         self._batches = batches
         self._posted = asyncio.Event()
@@ -117,7 +122,14 @@ class Worker:
             except (AssayError, OSError, ExceptionGroup) as trouble:
                 await self._not_now(batch, first_of(trouble))
             finally:
-                self.playing = None
+                await self._put_away()
+
+    async def _put_away(self) -> None:
+        """Frees what the batch played from, which takes a while, and looks at all again."""
+        played, self.playing = self.playing, None
+        if played is not None and played.bound is not None:
+            await asyncio.to_thread(let_cases_go, played.bound.task)
+        self._collector.take_back()
 
     async def _not_now(self, batch: Batch | None, trouble: Exception) -> None:
         """What broke off a batch is said in its status; it is tried again."""
@@ -134,8 +146,9 @@ class Worker:
         held = await asyncio.to_thread(figures.ended, self._store.path, batch.run)
         spent = await asyncio.to_thread(figures.spending, self._store.path, batch.run)
         own = await asyncio.to_thread(self._batches.repeats, batch.id)
-        spooled = self._spooled(batch)
-        playing = Playing(batch, Progress(a_case(batch), held, spent, own))
+        spooled = await asyncio.to_thread(self._spooled, batch)
+        progress = await asyncio.to_thread(Progress, a_case(batch), held, spent, own)
+        playing = Playing(batch, progress)
         self.playing = playing
         now = self._batches.find(batch.id)  # after `playing` is set: a cancel is seen by one of the two
         if now is None or now.terminal:
@@ -160,7 +173,11 @@ class Worker:
                 await self._end(playing, None if ended.stop is None else f"stopped: {ended.stop}")
 
     async def _run(self, playing: Playing, plan: Plan, before: Run | None) -> Result:
+        reading = ExitStack()
+
         def bound(ready: Bound) -> None:
+            self._collector.spare()
+            reading.close()
             if before is not None and before.fingerprint != ready.run.fingerprint:
                 raise Changed("the task or its prompts have changed since the batch began")
             playing.bound = ready
@@ -174,15 +191,17 @@ class Worker:
                 debug=self._settings.debug,
             ),
         ]
-        return await run(
-            plan,
-            store=self._settings.store,
-            run_id=playing.batch.run,
-            watchers=watchers,
-            stop=playing.stop,
-            environment=self._settings.environment,
-            on_bound=bound,
-        )
+        with reading:
+            reading.enter_context(self._collector.still())
+            return await run(
+                plan,
+                store=self._settings.store,
+                run_id=playing.batch.run,
+                watchers=watchers,
+                stop=playing.stop,
+                environment=self._settings.environment,
+                on_bound=bound,
+            )
 
     def _spooled(self, batch: Batch) -> Path:
         """The batch's scenarios as a file beside the store: written again wherever it is gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from msgspec import Struct
 
 from assay.errors import AssayError, StoreError
 from assay.keys import JSON
-from assay.store.encoding import grown, json_of, names_of, packed, shrunk
+from assay.store.encoding import Row, grown, json_of, names_of, packed, shrunk
 from assay.store.schema import connect
 from assay.store.sqlite import SqliteStore
 
@@ -61,6 +62,14 @@ class Batch(Struct, frozen=True, kw_only=True):
         return self.state not in ("queued", "running")
 
 
+def _row(batch: Batch, body: bytes, cases: tuple[str, ...], repeats: tuple[int, ...]) -> Row:
+    """A batch as it is inserted. To deflate what it plays takes a while."""
+    row = (batch.id, batch.run, batch.idempotency, batch.digest, shrunk(body), packed(batch.plan))
+    own = shrunk(packed(repeats)) if repeats else None
+    counts = (batch.trials, batch.scenarios, own)
+    return (*row, shrunk(packed(cases)), *counts, batch.prompt, batch.state, batch.created)
+
+
 class Batches:
     """The batches of one store. Reading is synchronous and takes tens of microseconds."""
 
@@ -79,10 +88,7 @@ class Batches:
 
         Raises QueueFull where `room` batches wait.
         """
-        row = (batch.id, batch.run, batch.idempotency, batch.digest, shrunk(body), packed(batch.plan))
-        own = shrunk(packed(repeats)) if repeats else None
-        counts = (batch.trials, batch.scenarios, own)
-        values = (*row, shrunk(packed(cases)), *counts, batch.prompt, batch.state, batch.created)
+        values = await asyncio.to_thread(_row, batch, body, cases, repeats)
 
         def act(connection: sqlite3.Connection) -> str:
             if batch.idempotency is not None:
