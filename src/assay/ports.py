@@ -134,6 +134,23 @@ class Table(Protocol):
         ...
 
 
+class Asked(Struct, frozen=True):
+    """What a seat is asked while one case is played (or scored) and no call fails.
+
+    `least`, `usual` and `most` count requests. `sent` characters go with the first, and `beside` tokens
+    with each; every further one carries `grows` tokens more, and a reply has `says` tokens: each of
+    these little, usual and much. No third number of `says`: as many as `max_tokens` allows.
+    """
+
+    least: int
+    usual: float
+    most: int
+    sent: int = 0
+    beside: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    grows: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    says: tuple[float, float, float | None] = (1.0, 1.0, None)
+
+
 class Exchange(Protocol):
     """How a case is played. `seats[0]` is the seat under test; the plan's cast fills the others."""
 

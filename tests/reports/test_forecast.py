@@ -7,13 +7,14 @@ from random import Random
 import pytest
 from msgspec import structs
 
-from assay.api import open_store
+from assay.api import open_store, run
 from assay.loading.bind import bound
 from assay.loading.environment import Environment
 from assay.message import Sampling
-from assay.plan import ModelChoice, PriceChoice, Window
-from assay.ports import Stop
-from assay.reports.forecast import Past, Span, _total, forecast, past_of, roles_of
+from assay.plan import ModelChoice, Plan, PriceChoice, Window
+from assay.ports import Stop, Where
+from assay.reports.forecast import Past, _total, forecast, past_of, roles_of
+from assay.reports.needs import Span
 from assay.schedule import Closed, Constant
 
 PRICE = PriceChoice(input=Decimal(1), output=Decimal(2))
@@ -139,3 +140,77 @@ async def test_what_another_plans_judge_cost_is_not_counted_and_a_judge_needs_a_
     async with bound(judged, Environment({})) as ready:
         assert past_of(store, ready.run, "emulated/skill-0.8", roles_of(ready)) is None
     await store.close()
+
+
+def conversation(**more) -> Plan:
+    """Conversations that were never run, with everything that bounds what they say."""
+    brief = Sampling(max_tokens=200)
+    cast = {role: ModelChoice(f"emulated/{role}", sampling=brief) for role in ("client", "judge")}
+    models = (ModelChoice("emulated/agent", sampling=brief),)
+    return Plan(task="phone_orders", limit=4, models=models, cast=cast, **more)
+
+
+async def test_a_conversation_that_was_never_run_is_bounded_by_its_limits_and_takes_no_more(tmp_path):
+    async with bound(conversation(), Environment({})) as ready:
+        found = forecast(ready, [None])
+    result = await run(conversation(), store=tmp_path / "a.db", environment=Environment({}))
+    trials = list(open_store(tmp_path / "a.db", Stop()).trials(Where(run=result.run.id)))
+    calls = [call for trial in trials for call in trial.calls]
+    used = sum(call.reply.usage.input + call.reply.usage.output for call in calls if call.reply.usage)
+    assert found.calls is not None
+    assert found.tokens is not None
+    assert found.cost_usd is not None
+    assert found.calls.high == 4 * (87 + 45 + 2)
+    assert found.calls.low <= len(calls) <= found.calls.high
+    assert 0.5 < found.calls.likely / len(calls) < 2
+    assert found.tokens.low < used < found.tokens.high
+    assert 0.3 < found.tokens.likely / used < 3
+    assert found.cost_usd.low < float(result.summary.cost_usd) < found.cost_usd.high
+    assert "limits" in found.models[0].basis
+
+
+async def test_without_a_limit_of_its_replies_a_conversation_has_a_bound_of_calls_alone():
+    plan = conversation()
+    loose = structs.replace(plan, models=(ModelChoice("emulated/agent"),))
+    async with bound(loose, Environment({})) as ready:
+        found = forecast(ready, [None])
+    assert found.calls is not None
+    assert found.calls.high is not None
+    assert found.tokens is not None
+    assert found.tokens.high is None
+    assert found.cost_usd is not None
+    assert found.cost_usd.high is None
+
+
+async def test_narrower_limits_and_more_verdicts_move_the_bound():
+    narrow = conversation(exchange={"limits": {"max_turns": 4, "max_tool_calls_per_turn": 1}})
+    judge = {"judge": {"rubric": "phone_order", "repeats": 3}}
+    judged = structs.replace(narrow, scorers=("state", judge))
+    async with bound(judged, Environment({})) as ready:
+        found = forecast(ready, [None])
+    assert found.calls == Span(4.0, 4 * (6 + 2 + 3), 4 * (11 + 6 + 6))
+
+
+async def test_a_judged_task_is_bounded_by_the_question_that_a_judge_may_be_asked_again(bench):
+    judged = bench.plan("emulated/skill-0.8", scorers=("exact", "judge"), limit=5)
+    judged = structs.replace(judged, cast={"judge": ModelChoice("emulated/judge")})
+    async with bound(judged, Environment({})) as ready:
+        found = forecast(ready, [None])
+    assert found.calls == Span(5, 10, 15)
+
+
+class Own:
+    """An exchange of somebody's own, which says nothing of what it asks."""
+
+    seats, spec = ("candidate",), ["own"]
+
+    def opening(self, case):
+        return ()
+
+
+async def test_an_exchange_of_ones_own_is_taken_to_ask_once_and_has_no_bound(bench):
+    async with bound(bench.plan(limit=5), Environment({})) as ready:
+        ready.exchange = Own()
+        found = forecast(ready, [None])
+    assert (found.calls, found.tokens, found.cost_usd) == (Span(0, 5, None), None, None)
+    assert found.models[0].basis == "no earlier run of it"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from assay.cli import looks
 from assay.plan import Bound
-from assay.reports.forecast import Forecast, Span, forecast, past_of, roles_of
+from assay.reports.forecast import Forecast, forecast, past_of, roles_of
+from assay.reports.needs import Span
 from assay.reports.summary import Summary
 from assay.store.sqlite import SqliteStore
 
@@ -21,9 +22,11 @@ def foretold(bound: Bound, store: Path) -> Forecast:
 
 
 def forecast_lines(found: Forecast) -> Iterator[str]:
-    """Calls, dollars, seconds, and what can be seen at all."""
+    """Calls, tokens, dollars, seconds, and what can be seen at all."""
     if found.calls is not None:
         yield f"calls   {_span(found.calls, _whole)}"
+    if found.tokens is not None:
+        yield f"tokens  {_span(found.tokens, _count)}"
     if found.planned is not None:
         yield f"cost    {_span(found.cost_usd, _dollars) if found.cost_usd is not None else _no_cost(found)}"
     unknown = "unknown: no earlier run of it is stored"
@@ -52,6 +55,10 @@ def _span(span: Span, write: object) -> str:
 
 def _whole(number: float) -> str:
     return f"{number:.0f}"
+
+
+def _count(number: float) -> str:
+    return looks.count(round(number))
 
 
 def _dollars(amount: float) -> str:

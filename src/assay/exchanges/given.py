@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from assay.case import Case
 from assay.keys import JSON
 from assay.message import Message, say
-from assay.ports import Table
+from assay.ports import Asked, Capabilities, Table
 from assay.trial import Event, EventKind, Outcome, Transcript
 
 SAID = "said"
@@ -28,6 +29,10 @@ class Given:
 
     def opening(self, case: Case) -> tuple[Message, ...]:
         return (say("user", case.input),) if isinstance(case.input, str) else case.input
+
+    def asks(self, case: Case, can: Mapping[str, Capabilities]) -> dict[str, Asked]:  # noqa: ARG002  the others'
+        """Nobody is asked anything but by the scorers."""
+        return {}
 
     async def play(self, case: Case, table: Table) -> Transcript:
         asked = [Event(EventKind.PROMPT, "case", message) for message in self.opening(case)]

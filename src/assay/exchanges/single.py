@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,9 +11,10 @@ from msgspec import structs
 from assay.case import Case
 from assay.errors import CallError, Stopped
 from assay.exchanges.prompt import Prompt
+from assay.exchanges.sizes import CHARACTERS
 from assay.keys import JSON
 from assay.message import Message, Reply, ToolSpec
-from assay.ports import Seat, Table
+from assay.ports import Asked, Capabilities, Seat, Table
 from assay.trial import Event, EventKind, Outcome, Transcript
 
 ResponseMode = Literal["prompt", "json_object", "json_schema", "tool"]
@@ -45,6 +47,13 @@ class Single:
 
     def opening(self, case: Case) -> tuple[Message, ...]:
         return self.prompt.render(case)
+
+    def asks(self, case: Case, can: Mapping[str, Capabilities]) -> dict[str, Asked]:
+        """One request, another for a likelihood where the model can; a reply as long as the target."""
+        times = 2 if self.likelihood and can["candidate"].likelihood else 1
+        sent = sum(len(message.text) for message in self.opening(case))
+        short, usual, _ = (max(1.0, len(case.target_text or "") / size) for size in CHARACTERS)
+        return {"candidate": Asked(times, times, times, sent=sent, says=(short, usual, None))}
 
     async def play(self, case: Case, table: Table) -> Transcript:
         messages = self.opening(case)

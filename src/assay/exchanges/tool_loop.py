@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -9,9 +10,10 @@ import msgspec
 from assay.case import Case
 from assay.errors import CallError, Stopped
 from assay.exchanges.prompt import Prompt
+from assay.exchanges.sizes import LINE, RESULT, written
 from assay.keys import JSON
 from assay.message import Message, Reply, Text, ToolCall
-from assay.ports import Table
+from assay.ports import Asked, Capabilities, Table
 from assay.trial import Event, EventKind, Outcome, Transcript
 from assay.world.overlay import Overlay
 from assay.world.world import ToolFault, World
@@ -43,6 +45,17 @@ class ToolLoop:
 
     def opening(self, case: Case) -> tuple[Message, ...]:
         return self.prompt.render(case)
+
+    def asks(self, case: Case, can: Mapping[str, Capabilities]) -> dict[str, Asked]:  # noqa: ARG002  the others'
+        """One request for each step; without a world there is one."""
+        world = self.world
+        tools = case.tools if world is None else world.specs(self.language)
+        sent = sum(len(message.text) for message in self.opening(case)) + written(tools)
+        most = self.max_steps if world is not None else 1
+        grows = (2 * LINE[0], LINE[1] + RESULT[1], LINE[2] + RESULT[2])
+        return {
+            "candidate": Asked(1, min(2.0, most), most, sent=sent, grows=grows, says=(LINE[0], LINE[1], None))
+        }
 
     async def play(self, case: Case, table: Table) -> Transcript:
         work = _Work(self, case, table)

@@ -11,30 +11,16 @@ from statistics import fmean, variance
 from msgspec import Struct
 
 from assay.exchanges.single import Single
-from assay.message import Usage
 from assay.plan import Bound
 from assay.ports import Run, Store, Where
+from assay.reports.needs import Span, needs, summed
 from assay.seat.place import Place
 from assay.stats.paired import detectable_paired, detectable_rate, sd_of_differences
 from assay.trial import CallState, Trial
 
 MOST_PAST = 300
 """Trials of an earlier run that a forecast is made from."""
-MOST_READ = 500
-"""Cases whose prompts are counted where there is no earlier run."""
-
-_CHARACTERS = (5.0, 4.0, 2.5)
-"""Characters a token: many, usual, few (as in languages other than English)."""
-
 _WIDTH = 1.96
-
-
-class Span(Struct, frozen=True):
-    """A prediction: the likely value, and the range that it should lie in. No `high`: no bound is known."""
-
-    low: float
-    likely: float
-    high: float | None
 
 
 class ModelForecast(Struct, frozen=True):
@@ -43,6 +29,7 @@ class ModelForecast(Struct, frozen=True):
     model: str
     trials: int
     calls: Span
+    tokens: Span | None
     cost_usd: Span | None
     busy_seconds: Span | None
     rate: float | None
@@ -60,19 +47,23 @@ class Forecast(Struct, frozen=True):
     cases: int
     models: tuple[ModelForecast, ...]
     calls: Span | None
+    tokens: Span | None
     cost_usd: Span | None
     seconds: Span | None
     detectable: float | None
 
 
 class Past(Struct, frozen=True):
-    """An earlier run's trials of one model: calls, dollars (where all are priced) and seconds of each."""
+    """An earlier run's trials of one model: calls, dollars (where all are priced), seconds and tokens
+    (where all are counted) of each.
+    """
 
     run: str
     calls: tuple[float, ...]
     dollars: tuple[float, ...]
     seconds: tuple[float, ...]
     rate: float
+    tokens: tuple[float, ...] = ()
 
 
 def past_of(store: Store, run: Run, model: str, roles: frozenset[str]) -> Past | None:
@@ -102,7 +93,7 @@ def _live(trial: Trial) -> bool:
 
 
 def _past(run: Run, trials: Iterable[Trial], roles: frozenset[str]) -> Past | None:
-    calls, dollars, seconds, hits = [], [], [], []
+    calls, dollars, seconds, hits, tokens = [], [], [], [], list[float]()
     asked: set[str] = set()
     for trial in trials:
         made = [c for c in trial.calls if c.state is not CallState.RESERVED and c.role in roles]
@@ -110,6 +101,9 @@ def _past(run: Run, trials: Iterable[Trial], roles: frozenset[str]) -> Past | No
         costs = [call.cost for call in made]
         calls.append(float(len(made)))
         seconds.append(trial.ended - trial.started)
+        used = [call.reply.usage for call in made]
+        if all(usage is not None for usage in used):
+            tokens.append(float(sum(usage.input + usage.output for usage in used if usage is not None)))
         if all(cost is not None for cost in costs):
             dollars.append(float(sum((cost for cost in costs if cost is not None), Decimal(0))))
         value = next((s.number for s in trial.scores if s.name == run.headline), None)
@@ -118,7 +112,8 @@ def _past(run: Run, trials: Iterable[Trial], roles: frozenset[str]) -> Past | No
         return None
     priced = dollars if len(dollars) == len(calls) else []
     rate = (sum(hits) + 1) / (len(hits) + 2)  # Laplace's: a few right answers are no certainty
-    return Past(run.id, tuple(calls), tuple(priced), tuple(seconds), rate)
+    counted = tokens if len(tokens) == len(calls) else []
+    return Past(run.id, tuple(calls), tuple(priced), tuple(seconds), rate, tuple(counted))
 
 
 def forecast(bound: Bound, past: Sequence[Past | None]) -> Forecast:
@@ -136,8 +131,9 @@ def forecast(bound: Bound, past: Sequence[Past | None]) -> Forecast:
         planned=total,
         cases=len(bound.task),
         models=found,
-        calls=_sum([each.calls for each in found]) if known else None,
-        cost_usd=_sum([each.cost_usd for each in found]) if known else None,
+        calls=summed([each.calls for each in found]) if known else None,
+        tokens=summed([each.tokens for each in found]) if known else None,
+        cost_usd=summed([each.cost_usd for each in found]) if known else None,
         seconds=_seconds(bound, found),
         detectable=_detectable(bound, found),
     )
@@ -151,18 +147,20 @@ def _of_model(
             model=name,
             trials=trials,
             calls=_total(past.calls, trials),
+            tokens=_total(past.tokens, trials) if past.tokens else None,
             cost_usd=_total(past.dollars, trials) if past.dollars else None,
             busy_seconds=_total(past.seconds, trials),
             rate=past.rate,
             basis=f"{len(past.calls)} trials of {past.run}",
         )
-    alone = len(places) == 1 and isinstance(bound.exchange, Single)
-    judges = sum(len(scored.places) for scored in bound.scorers)
-    each = 1 + (alone and bound.exchange.spec[-1] == "likelihood" and places[0].capabilities.likelihood)
-    fixed = float(trials * (each + judges))
-    cost = _priced(bound, places[0], trials) if alone and not judges else None
-    basis = "the prompts' lengths" if cost is not None else "no earlier run of it"
-    return ModelForecast(name, trials, Span(fixed, fixed, fixed if alone else None), cost, None, None, basis)
+    need = needs(bound, places, trials)
+    if need.tokens is None:
+        basis = "no earlier run of it"
+    elif isinstance(bound.exchange, Single):
+        basis = "the prompts' lengths"
+    else:
+        basis = "the limits, and lines of usual length: no earlier run of it"
+    return ModelForecast(name, trials, need.calls, need.tokens, need.cost_usd, None, None, basis)
 
 
 def _total(each: Sequence[float], trials: int) -> Span:
@@ -174,45 +172,13 @@ def _total(each: Sequence[float], trials: int) -> Span:
     return Span(max(0.0, trials * mean - _WIDTH * spread), trials * mean, trials * mean + _WIDTH * spread)
 
 
-def _priced(bound: Bound, place: Place, trials: int) -> Span | None:
-    """Dollars by the prompts' lengths: a reply as long as the target, and at most `max_tokens`."""
-    if not place.capabilities.timed:
-        return Span(0.0, 0.0, 0.0)
-    step = max(1, len(bound.task) // MOST_READ)
-    cases = [bound.task.case(index) for index in range(0, len(bound.task), step)]
-    sums = [Decimal(0), Decimal(0), Decimal(0)]
-    bounded = True
-    for case in cases:
-        sent = sum(len(message.text) for message in bound.exchange.opening(case))
-        for n, (size, most) in enumerate(zip(_CHARACTERS, (False, False, True), strict=True)):
-            reply = max(1, round(len(case.target_text or "") / size))
-            limit = place.sampling.max_tokens
-            bounded &= limit is not None
-            output = limit if most and limit is not None else reply
-            cost = place.price(Usage(round(sent / size), output))
-            if cost is None:
-                return None
-            sums[n] += cost
-    low, likely, high = (float(each) * trials / len(cases) for each in sums)
-    return Span(low, likely, high if bounded else None)
-
-
-def _sum(spans: Sequence[Span | None]) -> Span | None:
-    known = [span for span in spans if span is not None]
-    if len(known) < len(spans):
-        return None
-    highs = [span.high for span in known]
-    high = None if any(each is None for each in highs) else math.fsum(each or 0.0 for each in highs)
-    return Span(math.fsum(span.low for span in known), math.fsum(span.likely for span in known), high)
-
-
 def _seconds(bound: Bound, models: Sequence[ModelForecast]) -> Span | None:
     """Seconds of the run by the clock: arrivals set those of an open one, slots those of a closed one."""
     window, schedule = bound.plan.window, bound.schedule
     if window is not None:
         least = window.warm_up + window.seconds
         return Span(least, least, None)
-    busy, total = _sum([each.busy_seconds for each in models]), bound.total()
+    busy, total = summed([each.busy_seconds for each in models]), bound.total()
     rate = getattr(schedule, "rate", None)
     if rate is not None and total is not None:
         longest = 0.0 if busy is None else busy.likely / max(1, total)

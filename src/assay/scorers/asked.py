@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
+import msgspec
 from msgspec import Struct, structs
 
+from assay.case import Case
 from assay.errors import CallError
 from assay.keys import JSON
 from assay.message import Message, Reply, ResponseFormat, Sampling, say
@@ -28,6 +30,9 @@ MAX_RAW = 8192
 UNMARKED = "criteria_missing"
 """The flag of a verdict that leaves a criterion of the case open."""
 
+VERDICT = (20.0, 120.0, None)
+"""Tokens of a verdict with its comment: few, usual, as many as `max_tokens` allows."""
+
 LANGUAGES = {"ru": "Russian", "en": "English"}
 ANSWER_IN = {"ru": "Ответь по-русски: комментарий должен быть на русском языке."}
 
@@ -43,6 +48,11 @@ _SHOWN = """The data stands between the two marks and is JSON.
 {data}
 </data-{nonce}>
 Give your verdict on this data now, as the JSON object alone."""
+
+
+def written_facts(case: Case) -> int:
+    """Characters of a case's facts, as a judge is shown them."""
+    return len(msgspec.json.encode(case.facts))
 
 
 class Given(Struct, frozen=True):

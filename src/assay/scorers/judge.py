@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
+import msgspec
 from msgspec import Struct, to_builtins
 
+from assay.case import Case
 from assay.errors import UsageError
 from assay.keys import JSON
 from assay.message import Sampling
-from assay.ports import Table
-from assay.scorers.asked import LANGUAGES, Asking, Given
+from assay.ports import Asked, Table
+from assay.scorers.asked import LANGUAGES, VERDICT, Asking, Given, written_facts
 from assay.scorers.criteria import (
     BrokenCriteria,
     case_text,
@@ -79,6 +81,12 @@ class Judge(Struct, frozen=True):
             "prompt": self.prompt.text,
             **({} if self.fallback_score is None else {"fallback_score": self.fallback_score}),
         }
+
+    def asks(self, case: Case, heard: tuple[float, float, float]) -> dict[str, Asked]:
+        """A verdict a repeat, each asked for once more at most; none where the agent said nothing."""
+        rubric = msgspec.json.encode(self.rubric.schema)
+        sent = len(self.prompt.text) + len(self.rubric.text) + len(rubric) + written_facts(case)
+        return {"judge": Asked(0, self.repeats, 2 * self.repeats, sent=sent, beside=heard, says=VERDICT)}
 
     async def score(self, trial: Trial, table: Table) -> Sequence[Score]:
         """Raises CallError where the judge cannot be reached and Stopped where the run is."""

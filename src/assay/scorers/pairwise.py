@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from msgspec import Struct, to_builtins
 
+from assay.case import Case
 from assay.keys import JSON
-from assay.ports import Table
-from assay.scorers.asked import Asking, Given
+from assay.ports import Asked, Table
+from assay.scorers.asked import VERDICT, Asking, Given, written_facts
 from assay.scorers.evidence import Room, suspicions
 from assay.scorers.rubric import Dimension, Rubric, find_rubric
 from assay.scorers.verdict import MAX_COMMENT, as_data
@@ -68,6 +69,11 @@ class Pairwise(Struct, frozen=True):
             "reference": self.reference,
             "prompt": _PROMPT,
         }
+
+    def asks(self, case: Case, heard: tuple[float, float, float]) -> dict[str, Asked]:
+        """Two verdicts, each asked for once more at most; none where the answers are the same."""
+        sent = len(_PROMPT) + len(self.rubric.text) + len(case.input_text) + written_facts(case)
+        return {"judge": Asked(0, 2, 4, sent=sent, beside=heard, says=VERDICT)}
 
     async def score(self, trial: Trial, table: Table) -> Sequence[Score]:
         """Raises CallError where the judge cannot be reached and Stopped where the run is."""

@@ -21,11 +21,13 @@ from assay.exchanges.conversation.clients import (
 )
 from assay.exchanges.conversation.guarded import Watch, validity_of
 from assay.exchanges.conversation.play import Play, wall_clock
+from assay.exchanges.conversation.reach import asked_sides
 from assay.exchanges.conversation.settings import RERUNS, Settings
 from assay.exchanges.conversation.webhook import Session, Webhook, WebhookError, read_session
+from assay.exchanges.sizes import written
 from assay.keys import JSON, run_uuid, trial_id
 from assay.message import Message, say
-from assay.ports import Fetch, Table
+from assay.ports import Asked, Capabilities, Fetch, Table
 from assay.templates import EVALUATOR_ONLY, Template
 from assay.trial import Event, EventKind, Outcome, Transcript
 from assay.world.faults import Faults
@@ -99,6 +101,14 @@ class Conversation:
         if begins == "user" or (begins is None and self._settings.first_speaker == "client"):
             return (system,)
         return (system, say("user", phrases_of(language).call_started))
+
+    def asks(self, case: Case, can: Mapping[str, Capabilities]) -> dict[str, Asked]:  # noqa: ARG002  the others'
+        """Both sides by the limits: see `reach`."""
+        language = self._language(case.facts)
+        tools = self._world.specs(language) if self._world is not None else ()
+        agent = sum(len(message.text) for message in self.opening(case)) + written(tools)
+        client = 0 if self._client is None else len(self._client_system(case.facts, language))
+        return asked_sides(self._settings, {"agent": agent, "client": client})
 
     async def play(self, case: Case, table: Table) -> Transcript:
         try:
@@ -182,6 +192,12 @@ class Conversation:
         faults = msgspec.convert(given, Faults) if given is not None else self._settings.faults
         return self._world.open(facts, start, faults=faults, seed=seed)
 
+    def _client_system(self, facts: Mapping[str, JSON], language: str) -> str:
+        if self._client is None:
+            return ""
+        brief = structs.replace(brief_of(facts, language), language=language)
+        return self._client.render({**facts, "LANGUAGE": language, "BRIEF": brief.json})
+
     def _language(self, facts: Mapping[str, JSON]) -> str:
         return str(facts.get("LANGUAGE") or self._settings.language)
 
@@ -201,7 +217,7 @@ class Conversation:
         brief: Brief = structs.replace(brief_of(facts, language), language=language)
         if kind == "rules" or self._client is None:
             return RulesClient(brief, table.random("client.rules").getrandbits(53))
-        system = self._client.render({**facts, "LANGUAGE": language, "BRIEF": brief.json})
+        system = self._client_system(facts, language)
         seed = table.random(f"client.llm.{attempt}").getrandbits(31) if attempt > 1 else None
         return ModelClient(table.seats["client"], system, language, phrases_of(language), seed)
 
