@@ -41,9 +41,26 @@ def test_broken_json_is_shown_with_a_caret_under_the_place(tmp_path):
     assert line[len(caret) - 1 :].startswith('"qty"')
 
 
-@pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": 1, "a": 2}', "[" * 100_000])
-def test_what_json_readers_disagree_on_is_refused(text):
-    assert "not JSON" in refused(files.parse_json, text, "x").problem
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{"a": NaN}', "NaN is not JSON"),
+        ('{"a": 1, "a": 2}', "'a' stands twice"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"a": 1e400}', "1e400 is too large a number"),
+        ('{"a": ' + "9" * 5000 + "}", "thousands of digits"),
+        ('["\\ud800x"]', "\\ud800 is half a character"),
+        ('{"\\uDFFF": 1}', "\\udfff is half a character"),
+    ],
+)
+def test_what_json_readers_disagree_on_is_refused(text, says):
+    error = refused(files.parse_json, text, "x")
+    assert says in error.problem
+    assert len(error.problem) < 100
+
+
+def test_both_halves_of_a_character_are_one():
+    assert files.parse_json('["\\ud83d\\ude00"]', "x") == ["\U0001f600"]
 
 
 def test_the_seventh_line_is_named(tmp_path):
@@ -79,6 +96,27 @@ def test_yaml_refuses_equal_keys_and_reads_no_as_a_text(tmp_path):
     assert files.read_yaml(path)[0] == {"a": "no"}
     path.write_text("a: 1\na: 2\n")
     assert "line 2: not YAML" in refused(files.read_yaml, path).problem
+
+
+def test_a_date_in_yaml_is_the_text_that_was_written(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text("a: 2025-06-08\nb: 2025-06-08T10:00:00Z\nc: 1.5\n")
+    assert files.read_yaml(path)[0] == {"a": "2025-06-08", "b": "2025-06-08T10:00:00Z", "c": 1.5}
+
+
+@pytest.mark.parametrize(
+    "value", [".inf", "-.inf", ".nan", "1e400", "!!binary aGk=", "!!set {a}", "!!omap []"]
+)
+def test_what_yaml_has_and_json_lacks_is_refused_with_its_line(tmp_path, value):
+    path = tmp_path / "x.yaml"
+    path.write_text(f"a: 1\nb: {value}\n")
+    assert "x.yaml, line 2: not YAML" in refused(files.read_yaml, path).problem
+
+
+def test_yaml_that_is_nested_without_end_is_refused(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text("a: " + "[" * 900 + "]" * 900)
+    assert "nested too deeply" in refused(files.read_yaml, path).problem
 
 
 def test_yaml_makes_no_python_objects(tmp_path):

@@ -175,6 +175,14 @@ scenarios:
     assert 'f.jsonl, line 3, scenario 1 "bad", variables.PATIENCE' in told(written, lines, "f.jsonl").problem
 
 
+def test_a_date_in_yaml_needs_no_quotes_and_a_name_that_is_no_text_is_told(written):
+    form = "scenarios:\n- name: a\n  variables: {{CURRENT_DATE: 2025-06-08, ORDER_GOAL: '{}', {}}}\n"
+    (case,) = written(form.format("[]", "X: 1"), "f.yaml")
+    assert case.facts["CURRENT_DATE"] == "2025-06-08"
+    error = told(written, form.format("[]", "1: 2"), "f.yaml")
+    assert error.problem.endswith('line 3, scenario 0 "a", variables: a name in it is no text')
+
+
 def test_a_key_that_stands_twice_in_yaml_is_refused(written):
     error = told(written, "- name: a\n  name: b\n  variables: {}\n", "f.yaml")
     assert "line 2" in error.problem

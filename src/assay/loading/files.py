@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -17,6 +18,10 @@ from assay.keys import JSON
 from assay.loading.misfits import did_you_mean as did_you_mean  # noqa: PLC0414  read here by all rooms
 from assay.loading.misfits import dotted, misfit
 from assay.loading.misfits import meant as meant  # noqa: PLC0414  as did_you_mean
+
+if TYPE_CHECKING:  # loaded where a YAML file is read
+    from ruamel.yaml import YAML
+    from ruamel.yaml.nodes import ScalarNode
 
 T = TypeVar("T")
 
@@ -49,9 +54,15 @@ def unreadable(path: Path, failure: OSError) -> UsageError:
 
 
 def parse_json(text: str, where: str) -> JSON:
-    """One JSON value; NaN, infinities and duplicate keys are refused."""
+    """One JSON value. NaN, infinities, numbers that are one as a double, duplicate keys and halves of
+    characters (which UTF-8 cannot hold) are refused.
+    """
     try:
-        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+        found = json.loads(
+            text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_no_duplicates
+        )
+        if _HALF.search(text):
+            _check_halves(found)
     except json.JSONDecodeError as bad:
         line = text.splitlines()[bad.lineno - 1] if text.splitlines() else ""
         place = f"{where}, line {bad.lineno}" if "\n" in text.strip() else where
@@ -60,8 +71,30 @@ def parse_json(text: str, where: str) -> JSON:
             fix="mend the JSON at the mark",
             excerpt=excerpt(line, bad.colno - 1),
         ) from None
-    except (ValueError, RecursionError) as bad:
-        raise UsageError(f"{where}: not JSON: {bad or 'nested too deeply'}", fix="mend the value") from None
+    except RecursionError:
+        raise UsageError(f"{where}: nested too deeply", fix="write fewer lists within lists") from None
+    except ValueError as bad:
+        problem = "a number of thousands of digits" if "digits" in str(bad) else bad
+        raise UsageError(f"{where}: not JSON: {problem}", fix="mend the value") from None
+    return found
+
+
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""An escaped half of a character: a pair of them is one, one alone is none."""
+
+
+def _check_halves(value: JSON) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as bad:
+        raise ValueError(f"\\u{ord(bad.object[bad.start]):04x} is half a character") from None
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is too large a number")
+    return number
 
 
 def _no_constant(name: str) -> JSON:
@@ -149,15 +182,16 @@ def _width(row: dict[str, JSON]) -> int:
 
 
 def read_yaml(path: Path) -> tuple[JSON, str]:
-    """A YAML 1.2 document (duplicate keys refused, no tags, no aliases to expand) and its text."""
-    from ruamel.yaml import YAML
+    """A YAML 1.2 document of what JSON can hold too (duplicate keys refused, no tags), and its text."""
     from ruamel.yaml.error import MarkedYAMLError
 
     text = read_text(path)
     if len(text) > 1 << 20:
         raise UsageError(f"{path}: larger than 1 MiB", fix="put cases in a JSON Lines file")
     try:
-        return YAML(typ="safe", pure=True).load(text), text
+        return _yaml().load(text), text
+    except RecursionError:
+        raise UsageError(f"{path}: nested too deeply", fix="write fewer lists within lists") from None
     except MarkedYAMLError as bad:
         mark = bad.problem_mark
         place = f"{path}, line {mark.line + 1}" if mark is not None else str(path)
@@ -167,6 +201,28 @@ def read_yaml(path: Path) -> tuple[JSON, str]:
             fix="mend the line at the mark",
             excerpt=excerpt(line, mark.column) if line and mark is not None else None,
         ) from None
+
+
+def _yaml() -> YAML:
+    """A reader for which a date is the text that was written, and that knows no bytes, sets or infinities."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.constructor import ConstructorError, SafeConstructor
+
+    class Plain(SafeConstructor):
+        def construct_yaml_float(self, node: ScalarNode) -> float:
+            number = float(super().construct_yaml_float(node))
+            if not math.isfinite(number):
+                raise ConstructorError(problem=f"{node.value} is no number", problem_mark=node.start_mark)
+            return number
+
+    tag = "tag:yaml.org,2002:{}".format
+    Plain.add_constructor(tag("float"), Plain.construct_yaml_float)
+    Plain.add_constructor(tag("timestamp"), Plain.construct_yaml_str)
+    for name in ("binary", "set", "omap", "pairs"):
+        Plain.add_constructor(tag(name), Plain.construct_undefined)
+    reader = YAML(typ="safe", pure=True)
+    reader.Constructor = Plain
+    return reader
 
 
 def convert(value: JSON, into: type[T], path: Path, text: str, page: str = "docs/plans.md") -> T:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from pathlib import Path
 from typing import TypeVar
@@ -121,8 +120,6 @@ _UNITS = {"": 1.0, "s": 1.0, "ms": 1e-3, "min": 60.0}
 def _number(amount: Amount, metric: str, where: str) -> float:
     """A limit as a number: seconds for times, dollars for costs, shares of 1 for the rest."""
     if not isinstance(amount, str):
-        if not math.isfinite(amount):
-            raise UsageError(f"{where}: {amount} is no limit", fix="give a number")
         return float(amount)
     is_time = metric.rpartition("_p")[0] in TIMES
     found = re.fullmatch(r"\s*(\$?)(\d{1,12}(?:\.\d{1,12})?)\s*(%|[a-z]*)\s*", amount, flags=re.ASCII)

@@ -30,6 +30,8 @@ class Misfit(Struct, frozen=True):
 def misfit(bad: msgspec.ValidationError, into: object) -> Misfit:
     """What msgspec's own message says, taken apart. `into` is the type that was wanted."""
     problem, _, pointer = str(bad).partition(" - at `")
+    if pointer.startswith("key` in `"):
+        return Misfit(_keys(pointer.removeprefix("key` in `").rstrip("`")), "a name in it is no text")
     keys = _keys(pointer.rstrip("`"))
     unknown = problem.partition("unknown field `")[2].rstrip("`") or None
     if unknown is None:
