@@ -83,3 +83,10 @@ def test_matrices_are_not_expanded_beyond_what_a_batch_may_have(read):
 def test_what_configures_a_run_is_not_taken_from_a_stranger(read, key):
     with pytest.raises(Unplayable, match=key):
         read({"scenarios": [scenario()], key: {}})
+
+
+def test_a_matrix_over_a_long_text_is_refused_before_it_is_written_out(read):
+    grid = {"A": list(range(100)), "B": list(range(100))}
+    (fault,) = read([scenario(), scenario(variables={"X": "x" * 100_000}, matrix=grid)]).faults
+    assert fault.pointer == "/1/matrix"
+    assert "10000 cells of so much text" in fault.detail

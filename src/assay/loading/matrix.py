@@ -13,7 +13,7 @@ from assay.keys import JSON, random_stream
 from assay.loading.designs import Row, paired, pairs_of, sampled
 from assay.loading.documents import Item
 from assay.loading.misfits import did_you_mean, meant
-from assay.loading.scenario_form import MAX_CELLS, MAX_PAIRS, VARIABLE, Scenario
+from assay.loading.scenario_form import MAX_CELLS, MAX_PAIRS, MAX_TEXT, VARIABLE, Scenario
 
 Factors = dict[str, list[JSON]]
 
@@ -44,7 +44,11 @@ def cells(item: Item, scenario: Scenario) -> Iterator[tuple[Scenario, Mapping[st
         for name, values in sorted(scenario.matrix.items())
         if name not in WAYS
     }
-    for row in _rows(item, choice, factors):
+    rows = list(_rows(item, choice, factors))
+    if len(rows) * len(msgspec.json.encode(scenario.variables)) > MAX_TEXT:
+        fix = "name fewer values, or shorten the variables"
+        raise item.error(("matrix",), f"{len(rows)} cells of so much text", fix)
+    for row in rows:
         cell = {name: values[place] for (name, values), place in zip(factors.items(), row, strict=True)}
         shown = ",".join(f"{name}={str(value)[:60]}" for name, value in cell.items())
         called = f"{scenario.name}[{shown}]"

@@ -19,6 +19,8 @@ MAX_CELLS = 10_000
 """Cells of one matrix."""
 MAX_PAIRS = 20_000
 """Pairs of values that the cells of one matrix are made to hold."""
+MAX_TEXT = 256 * 1024 * 1024
+"""Bytes of variables in all cells of one matrix: each cell is hashed, stored and rendered by itself."""
 MAX_SCENARIOS = 200_000
 """Scenarios of one file, when each matrix is expanded."""
 
