@@ -37,6 +37,10 @@ def problem(answer, status: int):
         (b'{"scenarios": [], "scenarios": []}', [""]),
         (b'{"scenarois": []}', ["/scenarois"]),
         (b'{"scenarios": [3], "repeats": 0}', ["/repeats"]),
+        (b'[{"name": "x", "variables": {"X": 1e400}}]', [""]),
+        (b'[{"name": "\\ud800", "variables": {}}]', [""]),
+        (b'[{"name": "x", "variables": {"\\udfff": 1}}]', [""]),
+        (b'[{"name": "x", "variables": {"CURRENT_DATE": "9999-12-31", "ORDER_GOAL": "[]"}}]', ["/0"]),
         (b"[" * 5000 + b"]" * 5000, [""]),
         (json.dumps([{"name": "x"}]).encode(), ["/0"]),
         (json.dumps([{"name": 3, "variables": {}}]).encode(), ["/0/name"]),
@@ -56,7 +60,7 @@ def problem(answer, status: int):
             ["/1/variables/SEED", "/2/variables/ORDER_GOAL", "/3/variables/CURRENT_DATE"],
         ),
     ],
-    ids=range(14),
+    ids=range(18),
 )
 def test_a_body_that_cannot_be_played_is_refused_whole_with_its_pointers(served, body, pointers):
     before = served.ask("GET", "/batches").json["total_count"]
@@ -116,7 +120,16 @@ def test_only_plain_json_is_taken(served, headers):
 
 
 @pytest.mark.parametrize(
-    "query", ["format=xml", "format=", "order=random", "include=secrets", "format=json&order=INPUT"]
+    "query",
+    [
+        "csv_raw=yes",
+        "bom=2",
+        "format=xml",
+        "format=",
+        "order=random",
+        "include=secrets",
+        "format=json&order=INPUT",
+    ],
 )
 def test_an_unknown_form_is_refused(served, query):
     batch = served.post(CLASSIC)
@@ -124,9 +137,19 @@ def test_an_unknown_form_is_refused(served, query):
     served.ended(batch)
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=9999", "offset=-1", "limit=99999999999999999999"])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=9999", "offset=-1", "limit=99999999999999999999", "limit=x", "offset="]
+)
 def test_a_page_out_of_range_is_refused(served, query):
-    problem(served.ask("GET", f"/batches?{query}"), 422)
+    assert problem(served.ask("GET", f"/batches?{query}"), 422)["fix"].startswith("write ?")
+
+
+def test_what_is_wrong_beside_the_scenarios_is_said_of_its_own_field(served):
+    document = problem(served.ask("POST", "/batches", {"scenarios": CLASSIC, "repeats": 0}), 400)
+    assert document["errors"][0]["detail"] == "repeats: Expected `int` >= 1"
+    assert "Posting" in document["fix"]
+    named = problem(served.ask("POST", "/batches", {"scenarios": CLASSIC, "repaets": 1}), 400)
+    assert named["fix"] == "did you mean repeats?"
 
 
 def test_a_webhook_that_the_service_does_not_list_is_refused(served):
@@ -157,6 +180,8 @@ def test_the_names_of_this_machine_are_answered(served, host):
     [
         {"origin": "https://evil.example"},
         {"origin": "null"},
+        {"origin": "http://["},
+        {"origin": "http://127.0.0.1:1"},
         {"sec_fetch_site": "cross-site"},
         {"sec_fetch_site": "same-site"},
     ],

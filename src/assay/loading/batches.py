@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
@@ -15,7 +14,7 @@ from assay.loading import files
 from assay.loading.documents import Item
 from assay.loading.environment import Environment
 from assay.loading.exchanges import build_exchange, guarded_fetch, prompts_of
-from assay.loading.misfits import pointer
+from assay.loading.misfits import misfit, pointer
 from assay.loading.prompts import fitted, lacking
 from assay.loading.scenarios import Played, identified_cases, let_go, scenario_cases
 from assay.loading.tasks import find_task
@@ -28,8 +27,6 @@ MOST_DEPTH = 32
 
 MOST_FAULTS = 100
 """Faults that are told; what is wrong with all scenarios alike needs no more."""
-
-_MEMBER = re.compile(r"\$((?:\.\w+|\[\d+\]|\[\.\.\.\])+)")
 
 
 class PostedBatch(Struct, frozen=True, forbid_unknown_fields=True):
@@ -182,8 +179,14 @@ def _posted(body: bytes) -> tuple[PostedBatch, tuple[str, ...]]:
         try:
             posted, base = msgspec.convert(document, PostedBatch), ("scenarios",)
         except msgspec.ValidationError as error:
-            fix = 'send {"scenarios": [...]} or the bare list'
-            raise _unplayable(_pointer(str(error)), str(error), fix) from None
+            wrong = misfit(error, PostedBatch)
+            place = f"{wrong.keys[0]}: " if wrong.keys and wrong.unknown is None else ""
+            fix = wrong.fix or (
+                "see Posting in docs/service.md"
+                if wrong.keys
+                else 'send {"scenarios": [...]} or the bare list'
+            )
+            raise _unplayable(pointer(wrong.keys), f"{place}{wrong.problem}", fix) from None
     if not posted.scenarios:
         raise _unplayable(pointer(base), "there is no scenario", "send at least one")
     return posted, base
@@ -213,13 +216,3 @@ def _fault(error: UsageError, item: Item) -> Fault:
     """A scenario's fault by its pointer; the name of the scenario need not be repeated."""
     detail = error.problem.removeprefix(item.place()).lstrip(",: ")
     return Fault(error.pointer or pointer(item.keys), detail, error.fix)
-
-
-def _pointer(problem: str) -> str:
-    """The JSON pointer of the path that msgspec names in a message."""
-    found = _MEMBER.search(problem)
-    if found is None:
-        unknown = re.search(r"unknown field `([^`]+)`", problem)
-        return "" if unknown is None else f"/{unknown[1]}"
-    parts = re.findall(r"\.(\w+)|\[(\d+)\]", found[1])
-    return "".join(f"/{name or index}" for name, index in parts)

@@ -90,17 +90,15 @@ async def launch(
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" or request.headers.get("content-encoding", "identity") != "identity":
         raise Refusal(415, "the body must be plain JSON", "send it with Content-Type: application/json")
-    if partial not in ("0", "1", "true", "false"):
-        raise Refusal(422, f"partial={partial[:40]}: neither 0 nor 1", "write ?partial=1")
+    only_valid = _switch("partial", partial)
     body = await request.body()
-    return await _desk(request).accept(body, idempotency_key, partial=partial in ("1", "true"))
+    return await _desk(request).accept(body, idempotency_key, partial=only_valid)
 
 
 @get("/batches", summary="The batches, newest first", responses=_refusals(422))
-async def batches(request: Asked, limit: int = MOST_LISTED, offset: int = 0) -> BatchList:
-    if not (0 < limit <= MOST_LISTED and 0 <= offset < 1 << 40):
-        raise Refusal(422, "limit or offset is out of range", f"ask for 1 to {MOST_LISTED}")
-    return _desk(request).page(limit, offset)
+async def batches(request: Asked, limit: str = str(MOST_LISTED), offset: str = "0") -> BatchList:
+    most = 1 << 40
+    return _desk(request).page(_number("limit", limit, 1, MOST_LISTED), _number("offset", offset, 0, most))
 
 
 @get("/batches/{id:str}", summary="Where a batch stands", responses=_refusals(404))
@@ -160,7 +158,8 @@ async def results(
     _one_of("order", order, ("completion", "input"))
     _one_of("include", include, ("", "transcript"))
     transcripts = include == "transcript"
-    form = Form(cast("Format", format), raw=csv_raw == "1", bom=bom == "1", counts=True)
+    raw, marked = _switch("csv_raw", csv_raw), _switch("bom", bom)
+    form = Form(cast("Format", format), raw=raw, bom=marked, counts=True)
     standing = await _desk(request).status(id)
     text = _desk(request).results(id, form, ordered=order == "input", transcripts=transcripts)
     headers = {"Assay-Partial": "true"} if standing.status in ("queued", "running") else {}
@@ -178,6 +177,18 @@ def _one_of(name: str, given: str, known: Mapping[str, str] | tuple[str, ...]) -
     if given not in known:
         choices = ", ".join(each for each in known if each)
         raise Refusal(422, f"{name}={given[:40]}: unknown", f"choose one of: {choices}")
+
+
+def _switch(name: str, given: str) -> bool:
+    if given not in ("0", "1", "true", "false"):
+        raise Refusal(422, f"{name}={given[:40]}: neither 0 nor 1", f"write ?{name}=1")
+    return given in ("1", "true")
+
+
+def _number(name: str, given: str, least: int, most: int) -> int:
+    if not (given.isascii() and given.isdecimal() and len(given) < 20 and least <= int(given) <= most):
+        raise Refusal(422, f"{name}={given[:40]}: no number from {least} to {most}", f"write ?{name}={least}")
+    return int(given)
 
 
 def _accepts_gzip(headers: Mapping[str, str]) -> bool:

@@ -46,7 +46,7 @@ class FrontDoor:
         origin, site = headers.get(b"origin"), headers.get(b"sec-fetch-site", "none")
         if origin is None and site in ("none", "same-origin"):
             return None
-        if origin in self._origins or (origin is not None and urlsplit(origin).netloc == host):
+        if origin in self._origins or origin in (f"http://{host}", f"https://{host}"):
             return None
         return problem(403, "pages of another site may not post here", "list its origin in CORS_ORIGINS")
 
