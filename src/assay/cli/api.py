@@ -7,7 +7,7 @@ import secrets
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import BinaryIO
@@ -29,21 +29,31 @@ class Api:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/").removesuffix("/api") + "/api"
-        if urlsplit(self._url).scheme not in ("http", "https"):
+        if not _is_address(self._url):
             raise UsageError(f"--api-url {url}: no address", fix="write it as http://127.0.0.1:5000")
         # No proxy of the environment stands between this machine and its own service.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def json(
-        self, method: str, path: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        fields: Collection[str],
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> dict[str, JSON]:
-        """The object that the service answers. Raises UsageError where it refuses or is not there."""
+        """The object that the service answers, with a value for each of `fields`. Raises UsageError where
+        it refuses or is not there, and Unanswered where it says something else.
+        """
         with self._asked(method, path, body, headers or {}) as answer:
             try:
                 found: dict[str, JSON] = json.load(answer)
             except (ValueError, OSError, HTTPException) as error:
                 raise Unanswered(f"{self._url} gave no JSON: {error}") from error
-            return found
+        if not isinstance(found, dict) or not found.keys() >= set(fields):
+            raise Unanswered(f"{self._url} is no service of batches: its answer lacks {', '.join(fields)}")
+        return found
 
     def copy(self, path: str, out: BinaryIO) -> bool:
         """Writes the answer to `out`; whether the service says that more may come."""
@@ -89,6 +99,15 @@ class Api:
             f"no service answers at {self._url}: {why}",
             fix="start one with: assay serve; or name its address with --api-url",
         )
+
+
+def _is_address(url: str) -> bool:
+    """Whether requests can be sent there."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False
 
 
 def _refusal(refusal: urllib.error.HTTPError) -> AssayError:

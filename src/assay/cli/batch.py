@@ -19,6 +19,9 @@ if TYPE_CHECKING:  # it loads urllib, which --help does without
     from assay.cli.api import Api
 
 POLL_SECONDS = 1.0
+LAUNCHED = ("batch_id", "total_scenarios")
+STANDING = ("batch_id", "status", "progress", "total_scenarios", "completed_scenarios", "failed_scenarios")
+"""What is read of answers: the fields that the classic service has too."""
 MEDIA = ("json", "csv", "ndjson")
 
 api_option = click.option(
@@ -50,19 +53,19 @@ def command() -> None:
 @json_option
 def submit(file: str, *, partial: bool, key: str | None, wait: bool, api_url: str, as_json: bool) -> None:
     """Post the scenarios of FILE (JSON or JSON Lines) as a batch."""
+    from assay.cli import looks
     from assay.cli.api import Api
 
     api = Api(api_url)
-    headers = {"Content-Type": "application/json", "Idempotency-Key": key or secrets.token_hex(16)}
+    headers = {"Content-Type": "application/json", "Idempotency-Key": _key(key)}
     path = f"/batches{'?partial=1' if partial else ''}"
-    launched = api.json("POST", path, body=_body(Path(file)), headers=headers)
+    launched = api.json("POST", path, LAUNCHED, body=_body(Path(file)), headers=headers)
+    for fault in launched.get("refused", ()):
+        told = looks.printable(f"{fault['pointer']}: {fault['detail']}")
+        click.echo(click.style("left out: ", fg="yellow") + told, err=True)
     batch = str(launched["batch_id"])
     if not wait:
         _print(launched, as_json, f"{batch} launched: {launched['total_scenarios']} scenarios")
-        for fault in launched["refused"]:
-            click.echo(
-                click.style("left out: ", fg="yellow") + f"{fault['pointer']}: {fault['detail']}", err=True
-            )
         return
     standing = _await(api, batch, quiet=as_json)
     _print(standing, as_json, _line(standing))
@@ -77,7 +80,7 @@ def status(batch: str, *, api_url: str, as_json: bool) -> None:
     """Show where BATCH stands."""
     from assay.cli.api import Api
 
-    standing = Api(api_url).json("GET", _of(batch))
+    standing = Api(api_url).json("GET", _of(batch), STANDING)
     _print(standing, as_json, _line(standing))
 
 
@@ -117,7 +120,7 @@ def list_(*, limit: int, api_url: str, as_json: bool) -> None:
     from assay.cli import looks
     from assay.cli.api import Api
 
-    listed = Api(api_url).json("GET", f"/batches?limit={limit}")
+    listed = Api(api_url).json("GET", f"/batches?limit={limit}", ("batches",))
     head = ["batch", "status", "scenarios", "created"]
     rows = [
         [b["batch_id"], b["status"], str(b["total_scenarios"]), b["created_at"]] for b in listed["batches"]
@@ -133,13 +136,26 @@ def cancel(batch: str, *, api_url: str, as_json: bool) -> None:
     """End BATCH: nothing more starts, what is in play has ten seconds, results stay."""
     from assay.cli.api import Api
 
-    standing = Api(api_url).json("DELETE", _of(batch))
+    standing = Api(api_url).json("DELETE", _of(batch), STANDING)
     _print(standing, as_json, _line(standing))
+
+
+def _key(given: str | None) -> str:
+    """The Idempotency-Key: as it is given, else one that nobody had."""
+    if given is None:
+        return secrets.token_hex(16)
+    if not (given.isascii() and given.isprintable() and 0 < len(given) <= 255):
+        raise UsageError(
+            f"--key {ascii(given)[:60]}: not 1 to 255 printable ASCII characters", fix="take a UUID"
+        )
+    return given
 
 
 def _of(batch: str) -> str:
     from urllib.parse import quote
 
+    if not batch:
+        raise UsageError("the BATCH is empty", fix="assay batch list names them")
     return f"/batches/{quote(batch, safe='')}"
 
 
@@ -160,7 +176,7 @@ def _await(api: Api, batch: str, *, quiet: bool) -> dict[str, JSON]:
     """The status of the batch when it has ended."""
     shown = ""
     while True:
-        standing: dict[str, JSON] = api.json("GET", f"/batches/{batch}")
+        standing: dict[str, JSON] = api.json("GET", f"/batches/{batch}", STANDING)
         line = _line(standing)
         if standing["status"] not in ("queued", "running"):
             return standing
