@@ -152,6 +152,39 @@ BAD = {
         "plan.yaml/logs cannot be a folder",
         "a folder that you may write to",
     ),
+    "a scenario that is not there": (
+        ("simulate", *SPEAKERS, "--single", "99"),
+        "no case 99, counted from 0: it holds 12",
+        "ask for 0 to 11",
+    ),
+    "no conversations at once": (("simulate", *SPEAKERS, "--concurrency", "0"), "is 0", "above 0"),
+    "a seed that no store can keep": (
+        ("simulate", *SPEAKERS, "--seed", "9" * 30),
+        "seed is 999",
+        "2^53 - 1",
+    ),
+    "an address of a service that is none": (
+        ("batch", "status", "x", "--api-url", "http://["),
+        "no address",
+        "http://127.0.0.1:5000",
+    ),
+    "a port of a service that is none": (
+        ("batch", "list", "--api-url", "http://127.0.0.1:99999"),
+        "no address",
+        "http://127.0.0.1:5000",
+    ),
+    "a key that no header holds": (
+        ("batch", "submit", "plan.json", "--key", "ключ"),
+        "--key '\\u043a",
+        "take a UUID",
+    ),
+    "a key of two lines": (("batch", "submit", "plan.json", "--key", "a\nb"), "--key 'a\\nb'", "UUID"),
+    "no batch": (("batch", "status", ""), "BATCH is empty", "assay batch list"),
+    "a name that drives the terminal": (
+        ("simulate", "evil.json", *SPEAKERS),
+        'scenario 0 "a\\x1b[2J"',
+        "name",
+    ),
     "an unknown task to look at": (("tasks", "show", "qaa"), "no task 'qaa'", "did you mean qa?"),
 }
 
@@ -162,7 +195,20 @@ def bad_files(assay):
     assay.write("seven.jsonl", six + '{"id": 7, "input": }\n')
     assay.write("twice.jsonl", six + '{"id": "c1", "input": "again"}\n')
     assay.write("plan.yaml", "task: task.yaml\nmodels: [emulated/skill-1]\nrepeat: 3\n")
+    assay.write("plan.json", "[]")
+    assay.write("evil.json", '[{"name": "a\\u001b[2J", "variables": {}, "x": 1}]')
     return assay
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [("MAX_TURNS", "2.7"), ("CONCURRENCY", "0.5"), ("CONCURRENCY", "x"), ("TIMEOUT_SEC", "-1")],
+)
+def test_a_variable_that_is_no_number_of_its_kind_is_refused(assay, monkeypatch, variable, text):
+    monkeypatch.setenv(variable, text)
+    typed = assay("simulate", *SPEAKERS)
+    assert typed.code == 2
+    assert f"{variable}={text}: not a" in typed.err
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -4,7 +4,11 @@ import csv
 import io
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
+ASSAY = str(Path(sys.executable).with_name("assay"))
 PLAYED = ("simulate", "--agent", "emulated/agent", "--client", "rules", "--evaluator", "emulated/judge")
 
 
@@ -41,3 +45,21 @@ def test_results_and_summary_are_left_in_the_classic_form(assay):
     logs = {path.name.partition("_")[0]: path.read_text() for path in (assay.folder / "logs").iterdir()}
     assert set(logs) >= {"app", "tokens", "conversations"}
     assert not re.search("[а-я]{6}", logs["conversations"])
+
+
+def test_one_conversation_as_json_is_one_json_object(assay):
+    done = assay(*PLAYED, "--single", "0", "--json")
+    assert done.code == 0, done.err
+    assert done.json["run_id"].startswith("run_")
+
+
+def test_a_listener_that_goes_away_spoils_no_conversation(assay):
+    head = subprocess.Popen(["head", "-n", "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    command = [ASSAY, "simulate", "--agent", "emulated/agent", "--client", "rules", "--evaluator", "none"]
+    done = subprocess.run([*command, "--single", "0"], stdout=head.stdin, stderr=subprocess.PIPE, check=False)
+    head.stdin.close()
+    head.stdout.close()
+    head.wait()
+    assert done.returncode == 0, done.stderr
+    shown = assay("runs", "show", "last", "--json").json
+    assert shown["summary"]["models"][0]["statuses"]["scored"] == 1

@@ -146,8 +146,13 @@ def _usage_fix(error: click.ClickException) -> str:
 
 def complain(problem: str, fix: str, excerpt: str | None = None) -> None:
     """An error as one block: what is wrong, where, and the remedy."""
-    click.echo(click.style("error: ", fg="red", bold=True) + problem, err=True)
+    from assay.cli.looks import printable  # files, and what they name, are not to drive the terminal
+
+    def plain(text: str) -> str:
+        return "\n".join(map(printable, text.split("\n")))
+
+    click.echo(click.style("error: ", fg="red", bold=True) + plain(problem), err=True)
     if excerpt:
         for line in excerpt.splitlines():
-            click.echo("       " + line, err=True)
-    click.echo(click.style("fix:   ", bold=True) + fix, err=True)
+            click.echo("       " + plain(line), err=True)
+    click.echo(click.style("fix:   ", bold=True) + plain(fix), err=True)

@@ -166,7 +166,7 @@ def announce(bound: Bound, store: str) -> Forecast:
     over = found.cost_usd is not None and plan.budget is not None and found.cost_usd.likely > plan.budget
     warned = ("the budget will not last for the whole run",) if over else ()
     for warning in (*bound.warnings, *warned):
-        click.echo(click.style(f"warning: {warning}", fg="yellow"), err=True)
+        click.echo(click.style(f"warning: {looks.printable(warning)}", fg="yellow"), err=True)
     return found
 
 

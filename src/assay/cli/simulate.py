@@ -31,6 +31,7 @@ RULES_ALONE = ("state", "policy", "says")
 """The scorers that need no model."""
 SETTINGS = {"MAX_TURNS": "max_turns", "TIMEOUT_SEC": "timeout_s"}
 """Environment variables that set a limit of the conversation."""
+IN_SECONDS = frozenset({"TIMEOUT_SEC"})
 
 
 @click.command("simulate")
@@ -76,7 +77,7 @@ def command(file: str | None, **given: JSON) -> None:
     watchers = []
     if single is not None:
         plan = structs.replace(plan, limit=1, offset=_index(single), requests=len(plan.models))
-        if not given["no_stream"]:
+        if not given["no_stream"] and not given["as_json"]:
             from assay.cli.speech import Speech
 
             watchers.append(Speech())
@@ -105,18 +106,24 @@ def plan_of_speakers(file: str | None, given: dict[str, JSON], environment: Envi
     """The plan of the flags and, where they are silent, of the environment."""
     limits = {key: _number(environment.get(name), name) for name, key in SETTINGS.items()}
     model = f"openai/{environment.get('OPENAI_MODEL', 'gpt-4o-mini')}"
-    slots = given["concurrency"] or int(_number(environment.get("CONCURRENCY"), "CONCURRENCY") or 64)
+    slots = given["concurrency"]
+    if slots is None:
+        slots = int(_number(environment.get("CONCURRENCY"), "CONCURRENCY") or 64)
     return _plan(file, given, model, slots, {k: v for k, v in limits.items() if v is not None})
 
 
 def _number(text: str | None, name: str) -> float | None:
-    """A variable's value as a number above 0."""
+    """A variable's value as a number above 0: of seconds any, else a whole one."""
+    if text is None:
+        return None
+    whole = name not in IN_SECONDS
     try:
-        number = None if text is None else float(text)
+        number = float(text)
     except ValueError:
         number = -1.0
-    if number is not None and not 0 < number < float("inf"):
-        raise UsageError(f"{name}={text}: not a number above 0", fix=f"set {name} to one, or leave it out")
+    if not 0 < number < float("inf") or (whole and not number.is_integer()):
+        kind = "a whole number" if whole else "a number"
+        raise UsageError(f"{name}={text}: not {kind} above 0", fix=f"set {name} to one, or leave it out")
     return number
 
 

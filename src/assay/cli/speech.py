@@ -11,9 +11,10 @@ from assay.trial import Call, Event, EventKind, Status, Trial
 
 
 class Speech:
-    """A watcher for one conversation at a time."""
+    """A watcher for one conversation at a time. It goes on in silence where nobody reads any more."""
 
     def __init__(self) -> None:
+        self._heard = True
         self._pending: dict[str, ToolCall] = {}
         self._took: dict[str, Call] = {}
 
@@ -54,5 +55,8 @@ class Speech:
         """The exit code says the rest."""
 
     def _print(self, lines: list[str]) -> None:
-        for line in lines:
-            click.echo(line)
+        try:
+            for line in lines if self._heard else ():
+                click.echo(line)
+        except OSError:  # it must not spoil the conversation that it listens to
+            self._heard = False

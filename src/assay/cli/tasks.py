@@ -153,7 +153,7 @@ def check_command(path: str, *, task: str | None, allow_unknown: bool, as_json: 
         click.echo(looks.json_text(shown))
         sys.exit(USAGE if found.problems else 0)
     for warning in found.warnings:
-        click.echo(click.style(f"warning: {warning}", fg="yellow"), err=True)
+        click.echo(click.style(f"warning: {looks.printable(warning)}", fg="yellow"), err=True)
     for each in found.problems:
         complain(each.problem, each.fix, each.excerpt)
     splits = ", ".join(f"{split} {count}" for split, count in found.counts.items() if split)

@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import convert, structs, to_builtins
 
 from assay.errors import UsageError
-from assay.keys import JSON
+from assay.keys import JSON, SEED_MASK
 from assay.loading import files
 from assay.loading.catalogue import FILE, check_headers, file_beside
 from assay.loading.datasets_hub import PREFIX
@@ -51,6 +51,10 @@ def _shorthand(value: dict[str, JSON]) -> dict[str, JSON]:
     return value
 
 
+MOST = SEED_MASK
+"""The largest count or seed: JSON's numbers are exact up to it, and so is every store."""
+
+
 def check_plan(plan: Plan) -> None:
     """Refuses values that types let pass: counts, rates and durations must be positive."""
     positive: dict[str, float | None] = {
@@ -78,6 +82,8 @@ def check_plan(plan: Plan) -> None:
     for name, given in not_negative.items():
         if given is not None and given < 0:
             raise UsageError(f"{name} is {given:g}", fix=f"give a {name} of 0 or more")
+    for name in ("limit", "requests", "repeats", "offset", "seed"):
+        _check_size(name, getattr(plan, name))
     for model in (*plan.models, *plan.cast.values()):
         check_headers(model.headers, model.name)
     for name, endpoint in plan.endpoints.items():
@@ -88,6 +94,11 @@ def check_plan(plan: Plan) -> None:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise UsageError(f"the model {twice} is named twice", fix="name each model once")
+
+
+def _check_size(name: str, number: int | None) -> None:
+    if number is not None and abs(number) > MOST:
+        raise UsageError(f"{name} is {str(number)[:40]}", fix=f"give a {name} up to 2^53 - 1")
 
 
 def _beside(plan: Plan, folder: Path) -> Plan:

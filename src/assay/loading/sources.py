@@ -46,6 +46,12 @@ def open_cases(
 
 def no_cases(plan: Plan, path: Path, opened: Callable[[Plan], Cases]) -> UsageError:
     """Why there is nothing to play; for a slice, what the tags of all cases are."""
+    if not plan.slice and plan.offset:
+        total = len(opened(structs.replace(plan, offset=0, limit=None)))
+        return UsageError(
+            f"{path}: no case {plan.offset}, counted from 0: it holds {total}",
+            fix=f"ask for 0 to {total - 1}" if total else "check the file",
+        )
     if not plan.slice:
         return UsageError(f"{path}: no cases", fix="check the file, --limit and offset")
     slices = ", ".join(f"{tag}={value}" for tag, value in plan.slice.items())
