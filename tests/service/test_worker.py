@@ -112,3 +112,15 @@ def test_a_service_begins_only_where_it_may_write(settings, folder):
     getattr(settings, folder).write_text("a file")
     with pytest.raises(UsageError, match=folder):
         Desk(settings)
+
+
+async def test_a_store_has_one_service_at_a_time(settings):
+    first = Desk(settings)
+    first.open()
+    with pytest.raises(UsageError, match="another service serves"):
+        Desk(settings)
+    await first.close()
+    second = Desk(settings)
+    second.open()
+    await played(second)
+    await second.close()

@@ -18,6 +18,7 @@ from assay.plan import Plan
 from assay.ports import Where
 from assay.reports.scores import BatchSummary
 from assay.service import reading
+from assay.service.alone import Alone
 from assay.service.answers import BatchCost, BatchLine, BatchList, BatchStatus, Launched
 from assay.service.collector import Collector
 from assay.service.problems import Refusal, refused
@@ -53,6 +54,7 @@ class Desk:
         made_folder(settings.logs)
         self._settings = settings
         self._intake = Intake(settings.plan, settings.environment)
+        self._alone = Alone(settings.store)
         self._store = SqliteStore.open(settings.store)
         self._batches = Batches(self._store)
         self._collector = Collector()
@@ -67,6 +69,7 @@ class Desk:
         await self._worker.close()
         self._batches.close()
         await self._store.close()
+        self._alone.close()
 
     @property
     def healthy(self) -> bool:
