@@ -9,7 +9,7 @@ from __future__ import annotations
 from assay.exchanges.conversation.guard.answers import missed_answer, off_goal_request
 from assay.exchanges.conversation.guard.course import loop, premature_hangup, restart
 from assay.exchanges.conversation.guard.disclosure import early_disclosure
-from assay.exchanges.conversation.guard.grounding import ungrounded_fact, unknown_revealed
+from assay.exchanges.conversation.guard.grounding import ungrounded_fact
 from assay.exchanges.conversation.guard.leaks import empty, goal_leak, reasoning_leak
 from assay.exchanges.conversation.guard.roles import role_flip
 from assay.exchanges.conversation.guard.situation import (
@@ -22,6 +22,7 @@ from assay.exchanges.conversation.guard.situation import (
     action_on,
     severity_of,
 )
+from assay.exchanges.conversation.guard.unknowns import unknown_revealed
 
 CHECKS = (
     empty,

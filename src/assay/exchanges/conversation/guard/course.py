@@ -6,10 +6,11 @@ import re
 from itertools import pairwise
 
 from assay.agenda.phrases import mentions_name
+from assay.exchanges.conversation.guard.numbers import numbers
 from assay.exchanges.conversation.guard.patterns import one
 from assay.exchanges.conversation.guard.situation import Candidate, Situation
 from assay.exchanges.conversation.guard.text import overlap, plain, words
-from assay.exchanges.conversation.guard.topics import bare, topics_in
+from assay.exchanges.conversation.guard.topics import asked_in, bare, topics_in
 from assay.exchanges.conversation.loops import REPEATS, normalised
 
 SAME = 0.8
@@ -26,9 +27,11 @@ def premature_hangup(situation: Situation, candidate: Candidate) -> str | None:
 
 
 def is_placed(situation: Situation, line: str) -> bool:
-    """Whether an agent's line says that the order is placed: a statement, and not denied."""
-    for sentence in re.split(r"(?<=[.!?])\s+", line):
-        shown = plain(sentence)
+    """Whether an agent's line says that the order is placed: stated, not denied, and no consent sought."""
+    sentences = [plain(sentence) for sentence in _SENTENCES.split(line)]
+    if any(each.rstrip().endswith("?") and one("seeks_consent").search(each) for each in sentences):
+        return False
+    for shown in sentences:
         if (situation.words.is_placed.search(shown) or one("placed").search(shown)) and not (
             one("not_placed").search(shown) or (shown.rstrip().endswith("?") and not _STATED.search(shown))
         ):
@@ -37,20 +40,41 @@ def is_placed(situation: Situation, line: str) -> bool:
 
 
 def _may_give_up(situation: Situation) -> bool:
-    after = 0
-    spoken = False
+    """Whether an agent's line refused anything, or so many helped nothing that patience could be spent."""
+    if any(_refuses(situation, line) for line in situation.heard):
+        return True
+    return _helpless(situation) >= 2 + 2 * situation.brief.patience
+
+
+def _refuses(situation: Situation, line: str) -> bool:
+    phrases = situation.words
+    if any(each.search(line) for each in (phrases.is_unavailable, phrases.is_transfer, phrases.is_farewell)):
+        return True
+    if one("refusal").search(plain(line)):
+        return True
+    return any(
+        one("refusal.weak").search(plain(sentence))
+        for sentence in _SENTENCES.split(line)
+        if not sentence.rstrip().endswith("?")
+    )
+
+
+def _helpless(situation: Situation) -> int:
+    """How many agent's lines, once the client has spoken, brought the order no further: they name no goods
+    and no figure, and ask for nothing that was not asked before.
+    """
+    asked: set[str] = set()
+    count, spoken = 0, False
     for line in situation.lines:
         spoken = spoken or line.side == "client"
-        after += spoken and line.side == "agent"
-    phrases = situation.words
-    refused = any(
-        one("refusal").search(plain(line))
-        or phrases.is_unavailable.search(line)
-        or phrases.is_transfer.search(line)
-        or phrases.is_farewell.search(line)
-        for line in situation.heard
-    )
-    return refused or after >= 2 + 2 * situation.brief.patience
+        if line.side != "agent":
+            continue
+        topics = asked_in(line.text)
+        named = any(mentions_name(line.text, item.name) for item in situation.brief.goal)
+        helps = named or topics - asked or numbers(line.text) or one("seeks_consent").search(plain(line.text))
+        asked |= topics
+        count += spoken and not helps
+    return count
 
 
 def restart(situation: Situation, candidate: Candidate) -> str | None:
@@ -130,4 +154,5 @@ def _same(some: str, other: str) -> bool:
     return bool(shared) and shared == topics_in(some) | topics_in(other)
 
 
+_SENTENCES = re.compile(r"(?<=[.!?])\s+")
 _STATED = re.compile(r"\d")

@@ -10,13 +10,24 @@ from assay.exchanges.conversation.guard.facts import facts_of
 from assay.exchanges.conversation.guard.numbers import numbers
 from assay.exchanges.conversation.guard.patterns import one
 from assay.exchanges.conversation.guard.situation import Candidate, Situation
-from assay.exchanges.conversation.guard.text import overlap, plain, stems, words
-from assay.exchanges.conversation.guard.topics import asks, asks_for, content_of, label_of, topics_in
+from assay.exchanges.conversation.guard.text import grams, overlap, plain, stems, words
+from assay.exchanges.conversation.guard.topics import (
+    asked_in,
+    asks,
+    asks_for,
+    content_of,
+    is_story,
+    label_of,
+    topics_in,
+)
 
 TOLD = 0.6
 """The share of an item's words that tells it."""
+TOLD_OF_STORY, RUN = 0.5, 5
+"""The same for a story; and so many of its words in a row."""
 _NEIGHBOURS = {
-    "address": {"city", "time"},
+    "address": {"city", "time", "entry"},
+    "entry": {"address"},
     "time": {"address", "city"},
     "phone": {"name"},
     "pay": {"time"},
@@ -25,7 +36,10 @@ _NEIGHBOURS = {
 
 
 def early_disclosure(situation: Situation, candidate: Candidate) -> str | None:
-    """What was volunteered against the brief."""
+    """What was volunteered against the brief. The opening is the brief's own choice of first words."""
+    opening = plain(situation.brief.sheet.opening or "").strip()
+    if opening and not situation.own and plain(candidate.text).strip() == opening:
+        return None
     return _phone(situation, candidate) or _known(situation, candidate) or _slots(situation, candidate)
 
 
@@ -33,7 +47,7 @@ def _phone(situation: Situation, candidate: Candidate) -> str | None:
     digits = re.sub(r"\D", "", situation.brief.phone)[-7:]
     if len(digits) < 7 or not _dials(candidate.text, digits):
         return None
-    if any("phone" in topics_in(line) or one("asks_number").search(plain(line)) for line in situation.heard):
+    if any("phone" in asked_in(line) or one("asks_number").search(plain(line)) for line in situation.heard):
         return None
     if any(_dials(line.text, digits) for line in situation.lines):
         return None
@@ -67,7 +81,7 @@ def _asks_around(line: str) -> bool:
 def _adjacent(situation: Situation, text: str, name: str) -> bool:
     about = topics_in(f"{label_of(text)} {name}") or topics_in(text)
     near = about.union(*(_NEIGHBOURS.get(topic, set()) for topic in about))
-    return bool(near & topics_in(situation.asked)) or bool(stems(text) & stems(situation.asked))
+    return bool(near & asked_in(situation.asked)) or bool(stems(text) & stems(situation.asked))
 
 
 def known_item(item: Known | str) -> tuple[str, str, str]:
@@ -78,6 +92,9 @@ def known_item(item: Known | str) -> tuple[str, str, str]:
 def tells(line: str, item: str) -> bool:
     """Whether a line tells an item of the brief: its facts where it has such, else most of its words."""
     content = content_of(item)
+    if is_story(item):
+        said_of = grams(words(line), RUN) & grams(words(content), RUN)
+        return bool(said_of) or overlap(content, line) >= TOLD_OF_STORY
     figures = [fact for fact in facts_of(content) if fact.amount or fact.value]
     if len(stems(content)) <= 1 and not figures:
         return len(words(content)) > 0 and stems(content) <= stems(line)
@@ -100,8 +117,6 @@ def _slots(situation: Situation, candidate: Candidate) -> str | None:
     if not brief.goal or not brief.ambiguity:
         return None
     first = not situation.own
-    if first and brief.sheet.opening and plain(candidate.text).strip() == plain(brief.sheet.opening).strip():
-        return None
     told = revealed(situation, " ".join(line.text for line in situation.lines))
     new = revealed(situation, candidate.text, situation.asked) - told
     total = 2 * len(brief.goal)

@@ -11,8 +11,9 @@ from typing import Literal
 from msgspec import Struct
 
 from assay.exchanges.conversation.guard.numbers import Number, numbers
-from assay.exchanges.conversation.guard.patterns import one
-from assay.exchanges.conversation.guard.text import plain, stem
+from assay.exchanges.conversation.guard.patterns import one, word_set
+from assay.exchanges.conversation.guard.situation import MAX_READ
+from assay.exchanges.conversation.guard.text import plain
 
 Kind = Literal["phone", "id", "date", "address", "money", "quantity"]
 
@@ -52,7 +53,7 @@ class _Reading:
     """A text whose facts are taken out of it kind by kind: what was taken is blank to the next kind."""
 
     def __init__(self, text: str) -> None:
-        self.text = plain(text)
+        self.raw, self.text = text[:MAX_READ], plain(text)
         self.facts: list[Fact] = []
 
     def _take(self, start: int, end: int) -> None:
@@ -112,7 +113,7 @@ class _Reading:
     def addresses(self) -> None:
         for found in list(one("fact.street").finditer(self.text)):
             name = next((name for name in found.groups() if name), "").strip()
-            if name and stem(name.split()[0]) not in _NO_STREET:
+            if name and name.split()[0] not in word_set("words.no_street") and self._is_place(found):
                 self.facts.append(Fact("address", name))
                 self._house(found.end())
         for number in numbers(self.text):
@@ -122,6 +123,14 @@ class _Reading:
             ):
                 self.facts.append(Fact("address", "", number.value))
                 self._take(number.start, number.end)
+
+    def _is_place(self, found: re.Match[str]) -> bool:
+        """Whether the street is no part of another name (Crumb Street Bakery), and bears one itself."""
+        if len(self.raw) != len(self.text):
+            return True
+        if found["numbered"]:
+            return self.raw[found.start("numbered")].isupper()
+        return found["en"] is None or not _NAMED_AFTER.match(self.raw, found.end())
 
     def _house(self, end: int) -> None:
         """The number that follows a street."""
@@ -245,4 +254,4 @@ _ONE_OF = re.compile(r"\b(?:ни|только|еще|the|another|this|that|no|wh
 _HOUSE = re.compile(r"[,\s]*(?:дом|д\.)?\s*")
 _PERCENT = re.compile(r"\s*(?:процент|percent|per cent|%)")
 _DAY = re.compile(r"(?:st|nd|rd|th|-?го|-?е)\b")
-_NO_STREET = frozenset({"the", "this", "your", "our", "my", "any", "which", "what", "street"})
+_NAMED_AFTER = re.compile(r"\s+[A-Z][a-z]")

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import re
 
+from assay.exchanges.conversation.guard.facts import facts_of
 from assay.exchanges.conversation.guard.patterns import one, topics, word_set
-from assay.exchanges.conversation.guard.text import plain, stems, words
+from assay.exchanges.conversation.guard.text import plain, stem, stems, words
 
+STORY = 8
+"""So many words without a label are a story."""
+BRIEFLY = 5
+"""So few words ask for what they name: "Your address, then."."""
+SENTENCE = re.compile(r"[^.?!]+[.?!]*")
+_FIGURE = re.compile(r"\d")
 _LABEL = re.compile(r"\s*([^:—–\d]{2,40})[:—–]\s")
 
 
@@ -23,14 +30,42 @@ def asks(text: str) -> bool:
 
 def asks_for(question: str, item: str, name: str = "") -> bool:
     """Whether an agent's line asks for an item of the brief ("Address: 5 Mira Street")."""
-    shown = plain(question)
-    if not asks(shown):
-        return False
+    if is_story(item):
+        return asks(question) and (
+            one("why").search(plain(question)) is not None or len(_telling(item) & _telling(question)) >= 2
+        )
     about = topics_in(f"{label_of(item)} {name}") or topics_in(item)
-    if about & topics_in(question):
+    if about & asked_in(question):
         return True
+    if about or not asks(question):
+        return False
     label = stems(label_of(item))
     return bool(label) and len(label & stems(question)) / len(label) >= 0.5
+
+
+def asked_in(line: str) -> set[str]:
+    """The topics that an agent's line asks for: by a question, a request, no more than their name, or by
+    a value of theirs with a question mark.
+    """
+    found: set[str] = set()
+    request = asks(line)
+    for sentence in SENTENCE.findall(line):
+        spared = not sentence.rstrip().endswith("?") and one("spared").search(plain(sentence))
+        if (request or len(words(sentence)) <= BRIEFLY) and not spared:
+            found |= topics_in(sentence)
+        if sentence.rstrip().endswith("?"):
+            found |= {fact.kind for fact in facts_of(sentence) if fact.kind in ("address", "phone")}
+    return found
+
+
+def is_story(item: str) -> bool:
+    """Whether an item is told in whole sentences: it has no label and no figure that would be its value."""
+    return len(words(item)) >= STORY and label_of(item) == item and not _FIGURE.search(item)
+
+
+def _telling(text: str) -> set[str]:
+    """The stems of a text that are not said in every order."""
+    return {each for each in stems(text) if each not in {stem(word) for word in word_set("words.common")}}
 
 
 def label_of(item: str) -> str:

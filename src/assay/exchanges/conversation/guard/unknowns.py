@@ -1,0 +1,217 @@
+"""What the client does not know, told all the same: a value for an item of `unknown`.
+
+A line is read clause by clause. What is asked, denied or left to others gives no value; a value is known by
+its shape (a figure, quotes, capitals, a name, a time) or by being all that the line answers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Literal
+
+from assay.agenda.brief import Unknown
+from assay.exchanges.conversation.guard.facts import facts_of
+from assay.exchanges.conversation.guard.grounding import is_grounded, known_in
+from assay.exchanges.conversation.guard.numbers import numbers
+from assay.exchanges.conversation.guard.patterns import one, word_set
+from assay.exchanges.conversation.guard.situation import Candidate, Situation
+from assay.exchanges.conversation.guard.text import plain, stem, stems, words
+from assay.exchanges.conversation.guard.topics import SENTENCE, asks, is_story, knows_not, label_of, topics_in
+
+Kind = Literal["time", "number", "word"]
+"""What a value of an item looks like: a time, something with figures, or a word or name."""
+VALUE_WORDS, LONG = 2, 15
+"""So many words that are not everyday talk can be a value, in a sentence of no more than so many."""
+
+
+def unknown_revealed(situation: Situation, candidate: Candidate) -> str | None:
+    """A value for an item of `unknown` that no agent line has told."""
+    for item in situation.brief.sheet.unknown:
+        text, value = unknown_item(item)
+        if value and any(_says(line, value, text) for line in situation.heard):
+            continue
+        if value and _says(candidate.text, value, text):
+            return value
+        if _Item(situation, text).is_told_by(candidate.text):
+            return text
+    return None
+
+
+def unknown_item(item: Unknown | str) -> tuple[str, str]:
+    """The text of an item of `unknown`, and its true value where the scenario tells it."""
+    return (item, "") if isinstance(item, str) else (item.text, item.value)
+
+
+def _says(text: str, value: str, item: str) -> bool:
+    """Whether a text holds the value of an item, however it is spelled."""
+    figures = "".join(number.digits for number in numbers(value))
+    said = "".join(number.digits for number in numbers(text))
+    if len(figures) >= 3 and figures in said:
+        return True
+    naming = stems(item) | {stem(word) for word in word_set("words.naming")}
+    mine = [stem(word) for word in words(value)]
+    mine = [word for word in mine if word not in naming] or mine
+    theirs = [stem(word) for word in words(text)]
+    joined = "\x00".join(mine)
+    return bool(mine) and f"\x00{joined}\x00" in "\x00".join(["", *theirs, ""])
+
+
+def _kind_of(item: str) -> Kind:
+    shown = plain(item)
+    if one("unknown.word").search(shown):
+        return "word"
+    if one("unknown.time").search(shown):
+        return "time"
+    return "number" if one("unknown.number").search(shown) else "word"
+
+
+class _Item:
+    """An item of `unknown` in a call: what it is about, and what is known besides."""
+
+    def __init__(self, situation: Situation, text: str) -> None:
+        self.situation, self.text, self.kind = situation, text, _kind_of(text)
+        self.topic = stems(label_of(text)) - {stem(word) for word in word_set("words.vague")}
+        self.asked = asks(situation.asked) and self._is_named_in(situation.asked)
+        sources = (*situation.told, *situation.given, *situation.heard)
+        self.told = frozenset().union(*(stems(each) for each in sources), self.topic)
+        self.sources = sources
+        """Every word of the sources; and of those that name things rather than tell a story."""
+        self.named = frozenset().union(*(stems(each) for each in sources if not is_story(each)), self.topic)
+
+    def is_told_by(self, said: str) -> bool:
+        """Whether a line states something of the item that was not told."""
+        if not self.asked and not self._is_named_in(said):
+            return False
+        if self._states_fact(said):
+            return True
+        return any(
+            self._is_marked(sentence, clause) or self._is_bare(sentence, clause)
+            for sentence, clause in _clauses(said)
+        ) or (self._is_named_in(said) and self._is_labelled(said))
+
+    def _is_named_in(self, text: str) -> bool:
+        """Whether a text speaks of the item: half of its words, and one of its own or its kind."""
+        if not self.topic:
+            return bool(topics_in(self.text) & topics_in(text))
+        shown = plain(text)
+        said = set(stems(text))
+        kind = {"имя", "name"} if one("asks_name").search(shown) else set()
+        kind |= {stem(word) for word in _TIMES} if one("asks_time").search(shown) else set()
+        shared = self.topic & (said | kind)
+        enough = len(shared) / len(self.topic) >= (0.5 if len(self.topic) > 1 else 1)
+        of_kind = len(shared) >= 2 and bool(shared & kind)
+        return enough and (shared == self.topic or of_kind or bool(shared - _common()))
+
+    def _states_fact(self, said: str) -> bool:
+        known = known_in(self.situation)
+        for fact in facts_of(said):
+            if fact.kind == "quantity" and not fact.amount and not fact.value[:1].isdecimal():
+                continue
+            told = fact.sure or (self.asked and fact.amount != 1)
+            if told and not is_grounded(fact, known):
+                return True
+        return False
+
+    def _is_marked(self, sentence: str, clause: str) -> bool:
+        """Whether a clause names something new that has the look of a value."""
+        if _denied(sentence, clause):
+            return False
+        if self.kind == "time" and self._tells_time(clause):
+            return True
+        marked = any(stems(found[0]) - self.named for found in _MARKED.finditer(clause))
+        if marked and not sentence.isupper():
+            return True
+        if one("others").search(plain(sentence)):
+            return False
+        return any(
+            stems(found[1]) - self.told and plain(found[1]) not in word_set("words.capital")
+            for found in _NAME.finditer(clause)
+        )
+
+    def _tells_time(self, text: str) -> bool:
+        told = {found[0] for line in self.sources for found in one("time_told").finditer(plain(line))}
+        return any(found[0] not in told for found in one("time_told").finditer(plain(text)))
+
+    def _is_bare(self, sentence: str, clause: str) -> bool:
+        """Whether a clause is an answer of a word or two, with nothing but what presents it."""
+        if not self.asked or self.kind != "word" or _denied(sentence, clause) or len(words(sentence)) > LONG:
+            return False
+        if one("others").search(plain(sentence)):
+            return False
+        frame = word_set("words.naming") | word_set("words.small") | word_set("words.bare")
+        new = [word for word in words(clause) if word not in frame and stem(word) not in self.told]
+        new = [word for word in new if len(word) > 2]
+        return 1 <= len(new) <= VALUE_WORDS and not any(_is_common(word) for word in new)
+
+    def _is_labelled(self, said: str) -> bool:
+        """Whether a line names the item and gives it one word: the code word is sunflower."""
+        for sentence in SENTENCE.findall(said):
+            shown = plain(sentence)
+            places = [found.end() for found in _WORD.finditer(shown) if stem(found[0]) in self.topic]
+            if len(places) < len(self.topic) / 2 or not places or shown.rstrip().endswith("?"):
+                continue
+            found = _GIVEN.match(shown, max(places))
+            if found is None or _denied(sentence, sentence) or one("others").search(shown):
+                continue
+            if stem(found[1]) not in self.told and not _is_common(found[1]):
+                return True
+        return False
+
+
+def _common() -> frozenset[str]:
+    return frozenset(stem(word) for word in word_set("words.common") | word_set("words.generic"))
+
+
+def _is_common(word: str) -> bool:
+    """Whether a word is of everyday talk: no name, no code word."""
+    sets = ("words.common", "words.plain", "words.small", "words.bare", "words.capital")
+    return _EXCUSE.fullmatch(word) is not None or any(word in word_set(name) for name in sets)
+
+
+def _clauses(said: str) -> Iterator[tuple[str, str]]:
+    """The clauses that state something, each with its sentence and the mark before it; nothing from before
+    it was remembered.
+    """
+    said = _HEDGE.sub("", _RECALLED.split(said)[-1])
+    for sentence in SENTENCE.findall(said):
+        if not sentence.rstrip().endswith("?"):
+            cuts = [0, *(found.start() for found in _CLAUSE.finditer(sentence)), len(sentence)]
+            for start, end in pairwise(cuts):
+                yield sentence, sentence[start:end]
+
+
+def _denied(sentence: str, clause: str) -> bool:
+    """Whether a clause gives no value: it is denied, or stands in a sentence that is, and is no guess."""
+    if knows_not(clause) or one("deflects").search(plain(clause)):
+        return True
+    return knows_not(sentence) and one("hedges").search(plain(sentence)) is None
+
+
+_TIMES = ("время", "дата", "день", "time", "date", "day", "когда", "when")
+_WORD = re.compile(r"[^\W_]+")
+_NAME = re.compile(
+    r"(?:(?<=[,;:—–-]\s)|(?<=[^\W\d_]\s))(?<!\bу )(?<!\bот )(?<!\bдля )(?<!\bto )(?<!\bfrom )(?<!\bask )"
+    r"([A-ZА-ЯЁ][^\W\d_]{2,})"
+)
+_MARKED = re.compile(r"\b([A-ZА-ЯЁ]{3,}\d*)\b|[«\"“]([^»\"”]{2,40})[»\"”]")
+"""What is set off as a value: in capitals, in quotes."""
+_GIVEN = re.compile(
+    r"(?:'s| is| was| are|\s*[:=—–]|\s+-|,? это| зовут| звали| put)\s*(?:the word |the |a |слово )?[\"'«“]?"
+    r"([^\W\d_]{3,})(?:\s[^\W\d_]{3,})?[\"'»”]?\W*(?:\Z|[,;].*)"
+)
+_EXCUSE = re.compile(
+    r"[а-я]{2,}(?:ите|йте|ьте|ать|ять|ить|еть|ться|тся|мся|шь|ют|ут|ят|ит|[аяуею]ет|[дчжшкг]ет|[ую])"
+    r"|[а-я]{2,}(?:ено|ано|ово|тно|чно|жно|нно|ый|ое|ые|[жшчщкх]ий)|[а-я]{3,}ая"
+    r"|[a-z]{3,}(?:ly|ing)"
+)
+"""Words of an excuse, not of an answer: Russian verbs and adverbs by their endings, English by theirs."""
+_RECALLED = re.compile(
+    r"(?<!не )\bвспомнила?\b|\boh yes\b|\bremember(?:ed)? now\b|\boh wait,? i do\b", re.IGNORECASE
+)
+_HEDGE = re.compile(
+    r"\b(?:если (?:я )?не (?:ошибаюсь|путаю)|if i(?:'|’)?m not (?:mistaken|wrong)|не спешу|no wait),?",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(r"[,;…—–]\s*|\.\.\.\s*|\s(?:но|а|but)\s")
