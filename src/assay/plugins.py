@@ -8,13 +8,30 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from assay.errors import UsageError
 from assay.keys import JSON
 
 PREFIX = "python:"
+
+
+@contextmanager
+def own_code(where: str) -> Iterator[None]:
+    """What breaks while a user's module is loaded is told as the user's, with the line; --debug shows all."""
+    try:
+        yield
+    except (ImportError, UsageError):
+        raise
+    except Exception as failure:  # a module may raise anything
+        frames = traceback.extract_tb(failure.__traceback__)
+        line = failure.lineno if isinstance(failure, SyntaxError) else frames[-1].lineno
+        raise UsageError(
+            f"{where}: {type(failure).__name__} on line {line}: {failure}", fix="mend it; --debug shows where"
+        ) from failure
 
 
 def made(name: str, what: str, settings: Mapping[str, JSON] | None = None) -> JSON:
@@ -26,7 +43,8 @@ def made(name: str, what: str, settings: Mapping[str, JSON] | None = None) -> JS
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        module = importlib.import_module(module_name)
+        with own_code(name):
+            module = importlib.import_module(module_name)
     except ImportError as failure:
         raise UsageError(f"{name}: {failure}", fix="check the module's name and its folder") from None
     factory = getattr(module, factory_name, None)

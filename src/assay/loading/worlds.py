@@ -9,6 +9,7 @@ from pathlib import Path
 from assay.errors import UsageError
 from assay.keys import JSON
 from assay.loading import files
+from assay.plugins import own_code
 from assay.world.declared import declaration, declared_world
 from assay.world.world import World
 
@@ -51,5 +52,9 @@ def _functions(path: Path) -> dict[str, Callable[..., JSON]]:
     if spec is None or spec.loader is None:
         raise UsageError(f"{path}: not a Python file", fix="name it *.py")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        with own_code(str(path)):
+            spec.loader.exec_module(module)
+    except ImportError as failure:
+        raise UsageError(f"{path}: {failure}", fix="install what it imports") from failure
     return {name: value for name, value in vars(module).items() if callable(value) and name[0] != "_"}
