@@ -90,6 +90,18 @@ def test_a_plan_is_checked_with_its_cases(assay):
     assert assay("tasks", "check", "plan.yaml").code == 2
 
 
+def test_a_check_of_a_task_or_a_plan_warns_of_names_that_nothing_gives(assay):
+    assay.write("agent.txt", "Sell. {{NOPE}}")
+    assay.write("scenes.yaml", "- {name: a, variables: {ORDER_GOAL: '[]'}}\n")
+    talk = "exchange: {conversation: {client: rules, prompts: {agent: agent.txt}}}"
+    assay.write("talk.yaml", f"name: talk\ncases: scenes.yaml\n{talk}\nscorers: [policy]\n")
+    assay.write("talk_plan.yaml", "task: talk.yaml\nmodels: [emulated/agent]\n")
+    for path in ("talk.yaml", "talk_plan.yaml"):
+        typed = assay("tasks", "check", path)
+        assert typed.code == 0, typed.err
+        assert "nothing is called NOPE" in typed.err
+
+
 @pytest.mark.parametrize("name", ["none.jsonl", "none.yaml", "none.json", "none.csv"])
 def test_a_file_that_is_missing_is_an_error(assay, name):
     typed = assay("tasks", "check", name)

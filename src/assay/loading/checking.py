@@ -157,13 +157,16 @@ def _check_task(path: Path, environment: Environment) -> Checked:
     splits = list(cases) if isinstance(cases, dict) else ["test"]
     counts: dict[str, int] = {}
     problems: list[UsageError] = []
+    warnings: dict[str, None] = {}
     for split in splits:
         plan = Plan(task=str(path), models=(), split=split)
         try:
-            counts[split if isinstance(cases, dict) else ""] = len(load_task(plan, environment)[0])
+            task, _ = load_task(plan, environment)
+            counts[split if isinstance(cases, dict) else ""] = len(task)
+            warnings |= dict.fromkeys(task.warnings)
         except UsageError as problem:
             problems.append(problem)
-    return Checked("task", counts, tuple(problems))
+    return Checked("task", counts, tuple(problems), tuple(warnings))
 
 
 def _check_plan(path: Path, environment: Environment) -> Checked:
@@ -173,7 +176,7 @@ def _check_plan(path: Path, environment: Environment) -> Checked:
         task, _ = load_task(structs.replace(plan, models=()), environment)
     except UsageError as problem:
         return Checked("plan", {}, (problem,))
-    return Checked("plan", {"": len(task)})
+    return Checked("plan", {"": len(task)}, warnings=task.warnings)
 
 
 async def check_model(
