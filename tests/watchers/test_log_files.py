@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 
 import pytest
 
@@ -177,3 +178,34 @@ def test_the_programs_own_log_goes_into_the_app_log_and_errors_into_both(tmp_pat
     app, error = (next(tmp_path.glob(f"{name}_*")).read_text().splitlines() for name in ("app", "error"))
     assert [json.loads(line)["message"] for line in app] == ["hello\n[redacted]", "broken"]
     assert [json.loads(line)["level"] for line in error] == ["error"]
+
+
+def test_an_error_is_logged_with_the_lines_that_it_came_from(tmp_path):
+    folder = LogFolder(tmp_path, [KEY])
+    logger = logging.getLogger("assay.test.trace")
+    handler = LogHandler(folder)
+    logger.addHandler(handler)
+    try:
+        int(KEY)
+    except ValueError:
+        logger.exception("broken")
+    finally:
+        logger.removeHandler(handler)
+        folder.close()
+    line = json.loads(next(tmp_path.glob("error_*")).read_text())
+    assert "test_log_files.py" in line["trace"]
+    assert line["trace"].endswith("'[redacted]'\n")
+
+
+def test_a_new_day_whose_file_cannot_be_opened_closes_nobodys_file(tmp_path, monkeypatch):
+    lines = LogFolder(tmp_path)
+    lines.write("app", "log", {})
+    monkeypatch.setattr("time.strftime", lambda *_: "20990101")
+    (tmp_path / "app_20990101.log").mkdir()
+    lines.write("app", "log", {})
+    other = os.open(tmp_path, os.O_RDONLY)  # takes the number of the file that was closed
+    lines.write("app", "log", {})
+    assert os.fstat(other).st_ino == tmp_path.stat().st_ino
+    os.close(other)
+    lines.close()
+    assert lines.lost == 2

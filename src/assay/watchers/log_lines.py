@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import time
+import traceback
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,9 @@ from assay.keys import JSON
 
 MOST_BYTES = 64 * 1024 * 1024
 """A file longer than this is put aside under a number, and a new one is begun."""
+
+MOST_TRACE = 8 * 1024
+"""Characters of a traceback that are kept: its end."""
 
 REDACTED = "[redacted]"
 SHORTEST_SECRET = 8
@@ -81,6 +85,7 @@ class LogFolder:
         if held is not None and held[0] == path:
             return held[1]
         if held is not None:
+            del self._files[name]  # first: what is closed twice may be another file by then
             os.close(held[1])
         if not self._files:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -112,6 +117,7 @@ class LogHandler(logging.Handler):
         line = {"level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
         if record.exc_info is not None and record.exc_info[1] is not None:
             line["error"] = repr(record.exc_info[1])
+            line["trace"] = "".join(traceback.format_exception(record.exc_info[1]))[-MOST_TRACE:]
         self._to.write("app", "log", line)
         if record.levelno >= logging.ERROR:
             self._to.write("error", "log", line)
