@@ -4,8 +4,12 @@ import http.server
 import json
 import threading
 from contextlib import contextmanager
+from typing import ClassVar
 
 import pytest
+
+from assay.cli import batch
+from assay.cli.api import NoService
 
 STANDING = {
     "batch_id": "b",
@@ -78,3 +82,45 @@ def test_a_classic_service_is_understood_too(assay):
     with answering(launched, STANDING) as url:
         typed = assay("batch", "submit", "s.json", "--wait", "--api-url", url)
     assert (typed.code, typed.out) == (0, "b completed · 100.0 % · 1 completed, 0 failed of 1\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({}, 0),
+        ({"total_scenarios": 20, "completed_scenarios": 19, "failed_scenarios": 1}, 0),
+        ({"total_scenarios": 19, "completed_scenarios": 18, "failed_scenarios": 1}, 4),
+        ({"status": "failed"}, 3),
+        ({"status": "cancelled"}, 3),
+    ],
+)
+def test_the_exit_code_of_a_batch_is_that_of_a_run(assay, change, code):
+    assay.write("s.json", "[]")
+    launched = {"batch_id": "b", "status": "launched", "total_scenarios": 1}
+    with answering(launched, {**STANDING, **change}) as url:
+        assert assay("batch", "submit", "s.json", "--wait", "--api-url", url).code == code
+
+
+def test_a_service_that_is_started_anew_is_waited_for(monkeypatch):
+    monkeypatch.setattr(batch, "POLL_SECONDS", 0.0)
+
+    class Restarting:
+        answers: ClassVar = [
+            NoService("gone", fix="wait"),
+            {**STANDING, "status": "running"},
+            NoService("x", fix="y"),
+            STANDING,
+        ]
+
+        def json(self, method, path, fields):
+            del method, path, fields
+            answer = self.answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    assert batch._await(Restarting(), "b", quiet=True) == STANDING
+    monkeypatch.setattr(batch, "RESTART_SECONDS", -1.0)
+    Restarting.answers = [NoService("gone for good", fix="wait")]
+    with pytest.raises(NoService, match="gone for good"):
+        batch._await(Restarting(), "b", quiet=True)

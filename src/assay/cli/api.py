@@ -24,6 +24,10 @@ class Unanswered(AssayError):
     """The service failed, or broke off its answer."""
 
 
+class NoService(UsageError):
+    """Nobody answers at the address."""
+
+
 class Api:
     """One service. `url` may end in /api or not."""
 
@@ -93,9 +97,9 @@ class Api:
             raise self._absent(error) from None
         return answer
 
-    def _absent(self, why: object) -> UsageError:
+    def _absent(self, why: object) -> NoService:
         why = getattr(why, "strerror", None) or why
-        return UsageError(
+        return NoService(
             f"no service answers at {self._url}: {why}",
             fix="start one with: assay serve; or name its address with --api-url",
         )

@@ -19,6 +19,10 @@ if TYPE_CHECKING:  # it loads urllib, which --help does without
     from assay.cli.api import Api
 
 POLL_SECONDS = 1.0
+RESTART_SECONDS = 60.0
+"""How long a service may be away while its batch is waited for."""
+MAX_FAILED = 0.05
+"""The share of failed scenarios above which a batch has not gone well."""
 LAUNCHED = ("batch_id", "total_scenarios")
 STANDING = ("batch_id", "status", "progress", "total_scenarios", "completed_scenarios", "failed_scenarios")
 """What is read of answers: the fields that the classic service has too."""
@@ -48,7 +52,9 @@ def command() -> None:
 @click.argument("file")
 @click.option("--partial", is_flag=True, help="Play the valid scenarios where some are not.")
 @click.option("--key", metavar="KEY", help="The Idempotency-Key: posted again, the batch is the same.")
-@click.option("--wait", is_flag=True, help="Return when the batch has ended.")
+@click.option(
+    "--wait", is_flag=True, help="Return when the batch has ended; exit 4 if over 5 % of it failed."
+)
 @api_option
 @json_option
 def submit(file: str, *, partial: bool, key: str | None, wait: bool, api_url: str, as_json: bool) -> None:
@@ -69,7 +75,7 @@ def submit(file: str, *, partial: bool, key: str | None, wait: bool, api_url: st
         return
     standing = _await(api, batch, quiet=as_json)
     _print(standing, as_json, _line(standing))
-    sys.exit(0 if standing["status"] == "completed" else 3)
+    sys.exit(_code(standing))
 
 
 @command.command()
@@ -173,10 +179,20 @@ def _body(path: Path) -> bytes:
 
 
 def _await(api: Api, batch: str, *, quiet: bool) -> dict[str, JSON]:
-    """The status of the batch when it has ended."""
-    shown = ""
+    """The status of the batch when it has ended. A service that is started anew meanwhile is waited for."""
+    from assay.cli.api import NoService
+
+    shown, gone = "", None
     while True:
-        standing: dict[str, JSON] = api.json("GET", f"/batches/{batch}", STANDING)
+        try:
+            standing = api.json("GET", f"/batches/{batch}", STANDING)
+            gone = None
+        except NoService:
+            gone = gone or time.monotonic()
+            if time.monotonic() - gone > RESTART_SECONDS:
+                raise
+            time.sleep(POLL_SECONDS)
+            continue
         line = _line(standing)
         if standing["status"] not in ("queued", "running"):
             return standing
@@ -184,6 +200,13 @@ def _await(api: Api, batch: str, *, quiet: bool) -> dict[str, JSON]:
             click.echo(line, err=True)
             shown = line
         time.sleep(POLL_SECONDS)
+
+
+def _code(standing: dict[str, JSON]) -> int:
+    """The exit code of a batch that has ended, as that of a run."""
+    if standing["status"] != "completed":
+        return 3
+    return 4 if standing["failed_scenarios"] > MAX_FAILED * standing["total_scenarios"] else 0
 
 
 def _line(standing: dict[str, JSON]) -> str:
