@@ -12,6 +12,7 @@ from assay.plan import ModelChoice, Plan
 from assay.service.desk import Desk
 from assay.service.settings import Settings
 from assay.store.batches import Batches
+from assay.store.sqlite import SqliteStore
 
 TWO = json.dumps([scenario(1), scenario(2)]).encode()
 
@@ -104,6 +105,20 @@ async def test_a_record_that_cannot_be_read_for_once_ends_no_worker(settings, mo
     await played(desk)
     assert not failures
     assert desk.healthy
+    await desk.close()
+
+
+async def test_a_batch_that_is_deleted_leaves_no_scenarios_behind(settings):
+    desk = Desk(settings)
+    desk.open()
+    run = (await desk.status(await played(desk))).run_id
+    folder = settings.store.with_name("assay.db.batches")
+    assert len(list(folder.iterdir())) == 1
+    other = SqliteStore.open(settings.store, create=False)
+    await other.delete_run(run)
+    await other.close()
+    assert list(folder.iterdir()) == []
+    assert desk.page(10, 0).total_count == 0
     await desk.close()
 
 

@@ -25,6 +25,7 @@ from assay.store import figures
 from assay.store.batches import Batch, Batches, BatchState, Outcome
 from assay.store.forms import write_whole
 from assay.store.heartbeat import Taken
+from assay.store.removal import spooled
 from assay.store.results import stamp_of
 from assay.store.sqlite import SqliteStore
 from assay.watchers.log_files import LogFiles
@@ -146,7 +147,7 @@ class Worker:
         held = await asyncio.to_thread(figures.ended, self._store.path, batch.run)
         spent = await asyncio.to_thread(figures.spending, self._store.path, batch.run)
         own = await asyncio.to_thread(self._batches.repeats, batch.id)
-        spooled = await asyncio.to_thread(self._spooled, batch)
+        file = await asyncio.to_thread(self._spooled, batch)
         progress = await asyncio.to_thread(Progress, a_case(batch), held, spent, own)
         playing = Playing(batch, progress)
         self.playing = playing
@@ -159,7 +160,7 @@ class Worker:
         _LOG.info("batch %s begins as %s: %d conversations", batch.id, batch.run, batch.trials)
         before = next((run for run in self._store.runs() if run.id == batch.run), None)
         try:
-            plan = structs.replace(stored_plan(batch.plan), data=str(spooled))
+            plan = structs.replace(stored_plan(batch.plan), data=str(file))
             result = await self._run(playing, plan, before)
         except Exception as raised:
             trouble = first_of(raised)
@@ -205,9 +206,8 @@ class Worker:
 
     def _spooled(self, batch: Batch) -> Path:
         """The batch's scenarios as a file beside the store: written again wherever it is gone."""
-        folder = self._settings.store.absolute().with_name(f"{self._settings.store.name}.batches")
-        folder.mkdir(mode=0o700, exist_ok=True)
-        path = folder / f"{batch.id}.json"
+        path = spooled(self._settings.store, batch.run)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         if not path.exists():
             write_whole(path, [self._batches.body(batch.id).decode()])
         return path

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from assay.errors import StoreError, UsageError
+from assay.keys import run_uuid
 from assay.store.encoding import split
 from assay.store.heartbeat import SIGNS, alive
 from assay.store.schema import connect
@@ -45,6 +46,11 @@ def delete(connection: sqlite3.Connection, number: int, run: str) -> None:
         raise UsageError(f"run {run} is being written by process {row[0]} on {row[1]}", fix="Stop it first.")
     for statement in _OF_RUN:
         connection.execute(statement, (number,))
+
+
+def spooled(store: Path, run: str) -> Path:
+    """The file beside a store that holds the scenarios of a posted run while and after it is played."""
+    return store.absolute().with_name(f"{store.name}.batches") / f"{run_uuid(run)}.json"
 
 
 def vacuum(path: Path) -> int:

@@ -24,7 +24,7 @@ from assay.store.encoding import Bodies, Row, call_row, packed, score_row, settl
 from assay.store.heartbeat import Heartbeats
 from assay.store.patience import Patience
 from assay.store.reader import Reader, Spent, read_trials
-from assay.store.removal import delete
+from assay.store.removal import delete, spooled
 from assay.store.schema import migrations, prepare
 from assay.store.seen import Seen
 from assay.store.writer import Recorder, Writer
@@ -323,14 +323,14 @@ class SqliteStore:
         return next((run for run in self._reader.runs() if run.state != "completed"), None)
 
     async def delete_run(self, run: str) -> None:
-        """Removes a run and all that is recorded of it. Its texts stay in the file until `vacuum`.
-
-        Raises UsageError for a run that does not exist or that is being written.
+        """Removes a run and all that is recorded of it; its texts stay in the file until `vacuum`. Raises
+        UsageError for a run that does not exist or that is being written.
         """
         number = self._reader.number(run)
         if number is None:
             raise UsageError(f"there is no run {run}", fix="List the runs: assay runs list")
         await (await self._writing()).do(lambda connection: delete(connection, number, run))
+        spooled(self.path, run).unlink(missing_ok=True)
         for known in (self._numbers, self._held, self._earlier, self._ahead):
             known.pop(run, None)
 
