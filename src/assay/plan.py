@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -289,9 +290,7 @@ class Bound:
         if own is None or self._endless:
             return divmod(turn, len(self.task))
         if not self._starts:
-            rounds = range(max(own) * self.plan.repeats)
-            counts = (sum(repeat < times * self.plan.repeats for times in own) for repeat in rounds)
-            self._starts = [0, *itertools.accumulate(counts)]
+            self._starts = [0, *itertools.accumulate(rounds(own, self.plan.repeats))]
         repeat = bisect_right(self._starts, turn) - 1
         return repeat, turn - self._starts[repeat]
 
@@ -310,7 +309,8 @@ class Bound:
             if self._endless:
                 random_stream(self.plan.seed, "cases", repeat).shuffle(order)
             elif own is not None:
-                order = [index for index in order if repeat < own[index] * self.plan.repeats]
+                left = self._orders.get(repeat - 1, order)
+                order = [index for index in left if repeat < own[index] * self.plan.repeats]
             while len(self._orders) > 1:
                 del self._orders[min(self._orders)]
             self._orders[repeat] = order
@@ -367,3 +367,13 @@ class Bound:
             strict=strict,
             watchers=watchers,
         )
+
+
+def rounds(own: Sequence[int], repeats: int) -> list[int]:
+    """How many cases each repeat holds, where each case is played so often in each of `repeats` passes."""
+    over = Counter(times * repeats for times in own)
+    left, counts = len(own), []
+    for repeat in range(max(over)):
+        left -= over[repeat]
+        counts.append(left)
+    return counts

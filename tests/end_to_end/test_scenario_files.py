@@ -35,7 +35,7 @@ async def played(bench, name, agent="emulated/agent"):
 
 
 @pytest.mark.parametrize(
-    ("name", "cases", "trials"), [("phone_orders.json", 20, 20), ("phone_orders.yaml", 27, 30)]
+    ("name", "cases", "trials"), [("phone_orders.json", 20, 20), ("phone_orders.yaml", 40, 43)]
 )
 async def test_an_agent_that_does_all_right_reaches_every_good_end(bench, name, cases, trials):
     result, held = await played(bench, name)
