@@ -80,6 +80,7 @@ class ScenarioFile:
         every = tuple(each.repeats for each in kept)
         self.repeats = every if set(every) - {1} else None
         self.warnings = noted.texts
+        let_go(made)
 
     def __len__(self) -> int:
         return len(self._cases)
@@ -141,6 +142,7 @@ def items(path: Path, warn: Warn | None = None) -> Iterator[Item | UsageError]:
         return
     document, lines = _document(path)
     yield from document_items(document, str(path), lines, warn)
+    let_go(document if isinstance(document, list) else document["scenarios"])
 
 
 def document_items(
