@@ -87,10 +87,11 @@ class Intake:
 
     def __init__(self, plan: Plan, environment: Environment) -> None:
         """Raises UsageError where the plan's own task, prompts or webhook are at fault."""
-        folder = find_task(plan.task)
-        self._prompts = prompts_of(folder, plan, environment)
+        self._plan, self._environment = plan, environment
+        self._folder = find_task(plan.task)
+        self._prompts = prompts_of(self._folder, plan, environment)
         fetch = guarded_fetch(environment)
-        _, self._world = build_exchange(folder, plan, environment, fetch, self._prompts)
+        _, self._world = build_exchange(self._folder, plan, environment, fetch, self._prompts)
 
     def read(self, body: bytes) -> Checked:
         """Every fault is in the answer. Raises Unplayable for what is no list of scenarios, and TooMany."""
@@ -127,6 +128,15 @@ class Intake:
         let_go(good)
         let_go(posted.scenarios)
         return checked
+
+    def check_webhook(self, posted: PostedBatch) -> None:
+        """Raises Unplayable where a batch's own webhook could not be called: no secret is set, say."""
+        plan, environment = batch_plan(self._plan, posted), self._environment
+        try:
+            prompts = prompts_of(self._folder, plan, environment)
+            build_exchange(self._folder, plan, environment, guarded_fetch(environment), prompts)
+        except UsageError as error:
+            raise _unplayable("/webhook_url", error.problem, error.fix) from None
 
     def _fitted(
         self, good: list[tuple[Item, list[Played]]], faults: list[Fault]

@@ -86,7 +86,9 @@ class Desk:
             checked = await asyncio.to_thread(self._intake.read, body)
         if not checked.cases or (checked.faults and not partial):
             raise Unplayable(checked.faults)
-        self._check_webhook(checked)
+        if checked.posted.webhook_url is not None:
+            self._check_host(checked.posted.webhook_url)
+            await asyncio.to_thread(self._intake.check_webhook, checked.posted)
         plan = batch_plan(self._settings.plan, checked.posted)
         digest = await asyncio.to_thread(lambda: hashlib.sha256(b"%d" % partial + body).hexdigest())
         batch = self._batch(checked, plan, key, digest)
@@ -114,11 +116,8 @@ class Desk:
             created=time.time_ns(),
         )
 
-    def _check_webhook(self, checked: Checked) -> None:
+    def _check_host(self, url: str) -> None:
         """A batch's own webhook must be on the service's list; so nobody makes the service call anywhere."""
-        url = checked.posted.webhook_url
-        if url is None:
-            return
         listed = (self._settings.environment.get("WEBHOOK_ALLOW_HOSTS") or "").replace(",", " ").split()
         try:
             parts = urlsplit(url)
@@ -146,7 +145,7 @@ class Desk:
             return reading.status(batch, reading.kept(batch))
         if playing is not None and playing.batch.id == id:
             if playing.bound is not None:  # what held it up has passed
-                batch = structs.replace(batch, error=None)
+                batch = structs.replace(batch, error=playing.progress.trouble)
             return reading.status(batch, playing.progress.figures, slots=self._settings.plan.schedule.slots)
         return reading.status(batch, (await self._counted(batch)).figures)
 
