@@ -3,9 +3,10 @@
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
 from assay.case import Case
-from assay.errors import StoreError, UsageError
+from assay.errors import ErrorClass, StoreError, UsageError
 from assay.keys import run_uuid
 from assay.message import Reply, Request, Usage
 from assay.service import reading
@@ -14,7 +15,7 @@ from assay.service.worker import ended_as, passing
 from assay.store.batches import Batch
 from assay.store.figures import Ended, Spending
 from assay.store.heartbeat import Taken
-from assay.trial import Call, CallState, Status, Trial
+from assay.trial import Call, CallState, Outcome, Status, Transcript, Trial
 
 
 def batch(trials=4, repeats=2, **more) -> Batch:
@@ -122,6 +123,30 @@ def test_a_batch_is_completed_wherever_it_has_results(statuses, more, error, end
 )
 def test_only_what_may_pass_is_waited_for(trouble, begun, bound, goes_on):
     assert passing(trouble, begun=begun, bound=bound) is goes_on
+
+
+def test_every_conversation_is_counted_once_wherever_a_batch_stands():
+    progress = Progress(1)
+    for number, status in enumerate([Status.SCORED, Status.FAILED, Status.SKIPPED, Status.INVALID]):
+        progress.on_trial(trial(str(number), status))
+    for state in ("running", "cancelled", "completed"):
+        standing = reading.status(batch(9, 1, state=state), progress.figures, slots=3)
+        ended = standing.completed + standing.failed + standing.skipped
+        assert ended + standing.running + standing.queued + standing.not_run == 9
+        assert standing.not_run == (0 if state == "running" else 5)
+
+
+def test_it_is_said_why_the_last_conversation_failed_but_not_what_others_answered():
+    progress = Progress(1)
+    progress.on_trial(trial("a", Status.SCORED))
+    assert progress.trouble is None
+    denied = Transcript((), Outcome("provider_error", ErrorClass.DENIED, "key sk-123 is not known"))
+    progress.on_trial(structs.replace(trial("b", Status.FAILED), transcript=denied, detail="denied"))
+    assert progress.trouble == "b: denied (provider_error)"
+    hook = Transcript((), Outcome("webhook_error", detail="status 500"))
+    progress.on_trial(structs.replace(trial("c", Status.INVALID), transcript=hook, detail="webhook"))
+    progress.on_trial(trial("d", Status.SCORED))
+    assert progress.trouble == "c: webhook (webhook_error: status 500)"
 
 
 def test_progress_is_whole_at_the_end_only_and_says_what_is_left():

@@ -4,9 +4,11 @@ import asyncio
 import json
 
 import pytest
+from msgspec import structs
 from tests.service.serving import scenario
 
 from assay.errors import StoreError, UsageError
+from assay.loading.batches import Unplayable
 from assay.loading.environment import Environment
 from assay.plan import ModelChoice, Plan
 from assay.service.desk import Desk
@@ -105,6 +107,26 @@ async def test_a_record_that_cannot_be_read_for_once_ends_no_worker(settings, mo
     await played(desk)
     assert not failures
     assert desk.healthy
+    await desk.close()
+
+
+async def test_what_failed_is_said_of_a_batch_that_was_broken_off(settings):
+    denied = structs.replace(settings.plan, models=(ModelChoice("emulated/fault-401"),))
+    desk = Desk(structs.replace(settings, plan=denied))
+    desk.open()
+    batch = (await desk.accept(TWO, None, partial=False)).batch_id
+    standing = await ended(desk, batch)
+    assert standing.last_error.endswith("=каждый день: denied (provider_error)")
+    await desk.close()
+
+
+async def test_a_webhook_that_could_not_be_called_is_refused_with_its_batch(settings):
+    desk = Desk(structs.replace(settings, environment=Environment({"WEBHOOK_ALLOW_HOSTS": "h.example"})))
+    desk.open()
+    body = json.dumps({"scenarios": [scenario(1)], "webhook_url": "https://h.example/"}).encode()
+    with pytest.raises(Unplayable, match="no secret") as refused:
+        await desk.accept(body, None, partial=False)
+    assert refused.value.faults[0].pointer == "/webhook_url"
     await desk.close()
 
 

@@ -211,6 +211,8 @@ def _code(standing: dict[str, JSON]) -> int:
 
 def _line(standing: dict[str, JSON]) -> str:
     """Where a batch stands, as a person reads it."""
+    from assay.cli import looks
+
     counted = {name: standing[f"{name}_scenarios"] for name in ("completed", "failed", "total")}
     parts = [
         f"{standing['batch_id']} {standing['status']}",
@@ -222,7 +224,7 @@ def _line(standing: dict[str, JSON]) -> str:
     if standing.get("eta_s"):
         parts.append(f"about {standing['eta_s']:.0f} s left")
     if standing.get("last_error"):
-        parts.append(str(standing["last_error"]))
+        parts.append(looks.printable(str(standing["last_error"])))
     return " · ".join(parts)
 
 

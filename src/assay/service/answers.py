@@ -48,10 +48,10 @@ class Launched(Struct, frozen=True):
 
 class BatchStatus(Struct, frozen=True, kw_only=True):
     """Where a batch stands. `progress` (0 to 100) is the share of conversations that have ended; a
-    scenario has ended when all its repeats have. `running` is how many are in play; `invalid` of
-    the failed ones were spoilt (by the customer, the webhook, a tool), `unscored` of the completed ones
-    have no verdict. `cost_usd` is None where no price is known. `resumable` says that what is
-    left would be played.
+    scenario has ended when all its repeats have. `running` is how many are in play, `not_run` how many
+    were left when the batch ended; `invalid` of the failed ones were spoilt (by the customer, the
+    webhook, a tool), `unscored` of the completed ones have no verdict. `cost_usd` is None where no
+    price is known. `resumable` says that what is left would be played.
     """
 
     batch_id: str
@@ -74,6 +74,7 @@ class BatchStatus(Struct, frozen=True, kw_only=True):
     unscored: int
     running: int
     queued: int
+    not_run: int
     cost_usd: Decimal | None
     tokens: int
     rate_per_min: float | None

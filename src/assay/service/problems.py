@@ -68,4 +68,6 @@ def _problem(error: Exception) -> Problem:
         return problem(429, f"the queue is full: {error}", "post it again later, or cancel one that waits")
     if isinstance(error, UsageError):
         return problem(413 if isinstance(error, TooMany) else 400, error.problem, error.fix)
-    return problem(503 if isinstance(error, StoreError) else 500, FAILED, "see its log")
+    held = isinstance(error, StoreError)
+    detail = "the record cannot be written or read now" if held else FAILED
+    return problem(503 if held else 500, detail, "try again later" if held else "see its log")

@@ -27,7 +27,9 @@ class Figures(Struct, frozen=True):
 
 
 class Progress:
-    """A watcher that counts. `a_case` is how many trials a scenario has that is played once, and `own`
+    """A watcher that counts; `trouble` is why the last conversation that failed did.
+
+    `a_case` is how many trials a scenario has that is played once, and `own`
     how often those are played that are played more than once, by their ids.
     """
 
@@ -41,6 +43,7 @@ class Progress:
         self.statuses: Counter[str] = Counter()
         self.scenarios: Counter[str] = Counter()
         self.tokens = 0
+        self.trouble: str | None = None
         self._a_case = a_case
         self._own = own
         self._open: dict[str, Counter[State]] = {}
@@ -99,6 +102,8 @@ class Progress:
     def on_trial(self, trial: Trial) -> None:
         if trial.status is not Status.PLAYED and trial.status is not Status.NOT_RUN:
             self._fresh += 1
+        if trial.status in (Status.FAILED, Status.INVALID):
+            self.trouble = _trouble(trial)
         self._count(trial.case.id, trial.status, 1)
 
     def on_end(self, run: Run) -> None: ...
@@ -116,3 +121,10 @@ class Progress:
         states: tuple[State, ...] = ("failed", "completed", "skipped")
         self.scenarios[next(state for state in states if held[state])] += 1
         del self._open[case]
+
+
+def _trouble(trial: Trial) -> str:
+    """Why a conversation failed. What an outside party answered is not repeated, but for its status."""
+    outcome = trial.transcript.outcome
+    reason = f"{outcome.reason}: {outcome.detail}" if outcome.reason == "webhook_error" else outcome.reason
+    return f"{trial.case.name[:80]}: {trial.detail} ({reason[:200]})"

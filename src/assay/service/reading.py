@@ -72,6 +72,7 @@ def status(batch: Batch, figures: Figures, slots: int = 0) -> BatchStatus:
         unscored=counts[Status.UNSCORED],
         running=running,
         queued=0 if batch.terminal else left - running,
+        not_run=left if batch.terminal else 0,
         cost_usd=figures.cost,
         tokens=figures.tokens,
         rate_per_min=rate_per_min,

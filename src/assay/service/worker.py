@@ -233,6 +233,7 @@ class Worker:
                 raise
             _LOG.warning("the files of batch %s were not written: %s", batch.id, said(trouble))
             error = error or f"the result files were not written: {said(trouble)}"
+        error = "; ".join(each for each in (error, progress.trouble) if each) or None
         await self._batches.end(batch.id, state, outcome, error, to_builtins(progress.figures))
         _LOG.info("batch %s has ended: %s, %d conversations", batch.id, outcome, progress.ended)
 
