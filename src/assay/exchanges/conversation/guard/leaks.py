@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from statistics import median
 
-from assay.exchanges.conversation.guard.patterns import one
+from assay.exchanges.conversation.guard.patterns import each, one, word_set
 from assay.exchanges.conversation.guard.situation import MAX_READ, Candidate, Situation
-from assay.exchanges.conversation.guard.text import grams, grams_of, plain, words
+from assay.exchanges.conversation.guard.text import grams, grams_of, plain, stems, words
 
 VERBATIM = 8
 """So many words in a row of the brief are read aloud."""
 LONG = 550
 TIMES = 4
 """A line is suspiciously long above LONG characters and TIMES the client's median."""
+STRANGE = 4
+SMALL = 2
+"""So many words of another language, and of them such as only join others, make a sentence of it."""
 
 
 def empty(_: Situation, candidate: Candidate) -> str | None:
@@ -30,12 +33,31 @@ def nothing_said(candidate: Candidate) -> str | None:
 
 def reasoning_leak(situation: Situation, candidate: Candidate) -> str | None:
     """The model's thinking, or its being a model; or a line that is far too long."""
-    found = one("reasoning_leak").search(plain(candidate.text))
-    if found is not None:
-        return found[0]
+    text = one("reasoning_leak.aside").sub(" ", plain(candidate.text))
+    told = stems(situation.asked)
+    for found in one("reasoning_leak").finditer(text):
+        mine = stems(found[0])
+        if not mine or not mine <= told:
+            return found[0]
+    strange = _in_another_language(situation, text)
+    if strange is not None:
+        return strange
     lengths = [len(line) for line in situation.own]
     if lengths and len(candidate.text) > LONG and len(candidate.text) > TIMES * median(lengths):
         return f"{len(candidate.text)} characters"
+    return None
+
+
+def _in_another_language(situation: Situation, text: str) -> str | None:
+    """A sentence in the language that nobody speaks in this call: a model thinks in its own."""
+    small = word_set("words.small")
+    latin, cyrillic = each("reasoning_leak.foreign")
+    for found in (latin if situation.russian else cyrillic).finditer(text):
+        spoken = words(found[0])
+        known = {word for line in (*situation.heard, *situation.told) for word in words(line)}
+        strange = [word for word in spoken if word not in known]
+        if len(strange) >= STRANGE and sum(word in small for word in strange) >= SMALL:
+            return found[0]
     return None
 
 
