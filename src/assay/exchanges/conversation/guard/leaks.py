@@ -34,17 +34,25 @@ def nothing_said(candidate: Candidate) -> str | None:
 def reasoning_leak(situation: Situation, candidate: Candidate) -> str | None:
     """The model's thinking, or its being a model; or a line that is far too long."""
     text = one("reasoning_leak.aside").sub(" ", plain(candidate.text))
-    told = stems(situation.asked)
-    for found in one("reasoning_leak").finditer(text):
-        mine = stems(found[0])
-        if not mine or not mine <= told:
-            return found[0]
+    found = _found(situation, "reasoning_leak", text)
+    if found is not None:
+        return found
     strange = _in_another_language(situation, text)
     if strange is not None:
         return strange
     lengths = [len(line) for line in situation.own]
     if lengths and len(candidate.text) > LONG and len(candidate.text) > TIMES * median(lengths):
         return f"{len(candidate.text)} characters"
+    return None
+
+
+def _found(situation: Situation, section: str, text: str) -> str | None:
+    """What a section finds, but for what only takes up the words of the agent's last line."""
+    told = stems(situation.asked)
+    for found in one(section).finditer(text):
+        mine = stems(found[0])
+        if not mine or not mine <= told:
+            return found[0]
     return None
 
 
@@ -64,10 +72,23 @@ def _in_another_language(situation: Situation, text: str) -> str | None:
 def goal_leak(situation: Situation, candidate: Candidate) -> str | None:
     """The brief word for word, the goal's JSON, names of variables, words of the grading."""
     raw = candidate.text[:MAX_READ]
-    for found in (_UPPER.search(raw), one("json").search(plain(raw)), one("goal_leak").search(plain(raw))):
-        if found is not None:
+    text = plain(raw)
+    for shape in (_UPPER.search(raw), one("json").search(text)):
+        if shape is not None:
+            return shape[0]
+    sections = ("goal_leak", "goal_leak.latin") if situation.russian else ("goal_leak",)
+    for section in sections:
+        if (found := _found(situation, section, text)) is not None:
+            return found
+    return _identifier(situation, raw) or _named_variable(situation, raw) or _verbatim(situation, raw)
+
+
+def _identifier(situation: Situation, raw: str) -> str | None:
+    """A name as programs have them, that neither the agent nor the brief's texts hold: nobody speaks so."""
+    for found in _SNAKE.finditer(raw):
+        if not any(found[0] in line for line in (*situation.heard, *situation.told)):
             return found[0]
-    return _named_variable(situation, raw) or _verbatim(situation, raw)
+    return None
 
 
 def _named_variable(situation: Situation, raw: str) -> str | None:
@@ -86,6 +107,8 @@ def _verbatim(situation: Situation, raw: str) -> str | None:
     opening = brief.sheet.opening or ""
     if not situation.own and opening:
         said -= grams_of(opening, VERBATIM)
+    for item in brief.sheet.unknown:
+        said -= grams_of(item if isinstance(item, str) else item.text, VERBATIM)
     for line in situation.heard:
         said -= grams(words(line), VERBATIM)
     for text in (brief.json, *situation.told, *situation.given, situation.client_prompt):
@@ -95,6 +118,7 @@ def _verbatim(situation: Situation, raw: str) -> str | None:
     return None
 
 
+_SNAKE = re.compile(r"(?<![\w@./-])[A-Za-z]{2,20}(?:_[A-Za-z]{1,20}){1,5}(?![\w@]|\.\w)")
 _UPPER = re.compile(
     r"\b(?:[A-Z]+_(?:GOAL|LEVEL|HISTORY|DATE|DAYS|PHONE|NAME)"
     r"|PATIENCE|PERSONALITY|AMBIGUITY|LOCATIONS|SEED|BRIEF|RUBRIC)\b"

@@ -18,7 +18,7 @@ ECHO = 0.6
 
 def role_flip(situation: Situation, candidate: Candidate) -> str | None:
     """One strong sign, or two weak ones."""
-    text = plain(candidate.text)
+    text = one("role_flip.aside").sub(" ", plain(candidate.text))
     found = one("role_flip.ru").search(text) or one("role_flip.en").search(text)
     if found is not None:
         return found[0]
@@ -30,6 +30,8 @@ def role_flip(situation: Situation, candidate: Candidate) -> str | None:
         signs += ["what is in stock"] * 2
     if _quotes_price(situation, text):
         signs += ["a price that the shop has not told"] * 2
+    if _calls_itself(situation, text):
+        signs.append("its own name as the other's")
     if _echoes(situation, candidate.text):
         signs.append("the agent's own words")
     if len(signs) >= 2:
@@ -72,6 +74,15 @@ def _quotes_price(situation: Situation, text: str) -> bool:
     ]
     goods = one("priced").search(text) is not None
     return goods and any(number.value not in told for number in priced)
+
+
+def _calls_itself(situation: Situation, text: str) -> bool:
+    """Its own name, set off by commas: the name by which the shop calls the caller."""
+    name = plain(situation.brief.name)
+    if not name or name in plain(situation.asked):
+        return False
+    called = re.search(rf"(?:^|[\w!.]*,)\s*{re.escape(name)}\s*[,!.?]", text)
+    return called is not None and one("addressed").search(text) is not None
 
 
 def _echoes(situation: Situation, text: str) -> bool:
