@@ -9,10 +9,13 @@ from assay.agenda.phrases import mentions_name
 from assay.exchanges.conversation.guard.disclosure import known_item, tells
 from assay.exchanges.conversation.guard.facts import facts_of
 from assay.exchanges.conversation.guard.numbers import numbers
-from assay.exchanges.conversation.guard.patterns import one, word_set
+from assay.exchanges.conversation.guard.patterns import one
 from assay.exchanges.conversation.guard.situation import Candidate, Situation
-from assay.exchanges.conversation.guard.text import plain, stem, words
-from assay.exchanges.conversation.guard.topics import asks_for, evades, topics_in
+from assay.exchanges.conversation.guard.text import is_everyday, overlap, plain, stem, words
+from assay.exchanges.conversation.guard.topics import asks_for, content_of, evades, is_story, topics_in
+
+PART = 0.3
+"""The share of an item's words that answers a question for it."""
 
 
 def off_goal_request(situation: Situation, candidate: Candidate) -> str | None:
@@ -21,12 +24,15 @@ def off_goal_request(situation: Situation, candidate: Candidate) -> str | None:
         stem(word) for text in (*situation.told, *situation.given, *situation.heard) for word in words(text)
     }
     for found in one("request").finditer(plain(candidate.text)):
+        if one("no_goods").match(found[1]):
+            continue
         wanted = [
             word
             for word in words(found[1])
-            if word not in word_set("words.small")
-            and word not in word_set("words.common")
+            if not is_everyday(word)
             and not word.isdecimal()
+            and not numbers(word)
+            and not one("words.unit").fullmatch(word)
         ]
         nouns = [word for word in wanted if stem(word) not in known and len(word) > 3][:2]
         if nouns and len(nouns) == len([word for word in wanted if len(word) > 3][:2]):
@@ -41,7 +47,7 @@ def missed_answer(situation: Situation, candidate: Candidate) -> str | None:
         "?" not in question and not one("imperative").search(plain(question))
     ):
         return None
-    if evades(candidate.text) or not situation.own:
+    if evades(candidate.text) or not situation.own or one("seeks_consent").search(plain(question)):
         return None
     asked = list(_asked(situation, question))
     if not asked or any(
@@ -60,12 +66,12 @@ def _asked(situation: Situation, question: str) -> list[str]:
         found.append("name")
     if brief.city and "city" in topics_in(question):
         found.append("city")
-    if phrases.asks_quantity.search(question) and brief.goal:
+    if phrases.asks_quantity.search(question) and "quantity" in topics_in(question) and brief.goal:
         found.append("quantity")
     found += [
         f"known:{text}"
         for name, text, _ in map(known_item, brief.sheet.known)
-        if text and asks_for(question, text, name)
+        if text and not is_story(text) and asks_for(question, text, name) and not tells(question, text)
     ]
     return found
 
@@ -81,4 +87,6 @@ def _gives(situation: Situation, text: str, what: str) -> bool:
     if what == "quantity":
         return bool(numbers(text)) or one("some").search(plain(text)) is not None
     item = what.removeprefix("known:")
-    return tells(text, item) or bool({n.value for n in numbers(text)} & {n.value for n in numbers(item)})
+    return overlap(content_of(item), text) >= PART or bool(
+        {n.value for n in numbers(text)} & {n.value for n in numbers(item)}
+    )

@@ -18,6 +18,8 @@ from assay.exchanges.conversation.guard.text import plain
 Kind = Literal["phone", "id", "date", "address", "money", "quantity"]
 
 
+WHOLE = 11
+"""Digits of a whole telephone number."""
 NEAR = 60
 """Characters around a number that say what it counts."""
 
@@ -197,11 +199,19 @@ def _runs(found: Sequence[Number], text: str) -> list[list[Number]]:
         usable = number.digits and float(number.value).is_integer() and not number.ordinal
         if not usable:
             runs.append([])
-        elif runs and runs[-1] and _DIALLED.fullmatch(text[runs[-1][-1].end : number.start]):
+        elif runs and runs[-1] and _continues(runs[-1], number, text):
             runs[-1].append(number)
         else:
             runs.append([number])
     return [run for run in runs if run]
+
+
+def _continues(run: Sequence[Number], number: Number, text: str) -> bool:
+    """Whether a number goes on with a run: dialling marks between, and the run no whole telephone."""
+    between = text[run[-1].end : number.start]
+    if not _DIALLED.fullmatch(between) or (_PAUSE.search(between) and run[-1].value == number.value):
+        return False
+    return len(run[-1].digits) < WHOLE - 1 and sum(len(each.digits) for each in run) < WHOLE
 
 
 def _month(word: str) -> int:
@@ -251,6 +261,7 @@ _DAY_AFTER = re.compile(r"(?:-?го|-?е|-?ого|-?ое)?\s+числ[оау]\b"
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _DIALLED = re.compile(r"[\s\-–—().,+…]*(?:(?:плюс|plus|and|и)[\s]+)?")
 _ONE_OF = re.compile(r"\b(?:ни|только|еще|the|another|this|that|no|which|any|some)\s+\Z")
+_PAUSE = re.compile(r"\.\.|…")
 _HOUSE = re.compile(r"[,\s]*(?:дом|д\.)?\s*")
 _PERCENT = re.compile(r"\s*(?:процент|percent|per cent|%)")
 _DAY = re.compile(r"(?:st|nd|rd|th|-?го|-?е)\b")

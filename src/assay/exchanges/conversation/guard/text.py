@@ -15,6 +15,13 @@ _ENDINGS = re.compile(
 )
 _ENGLISH = re.compile(r"(?:ies|es|s|ing|ed)\Z")
 
+_EXCUSE = re.compile(
+    r"[а-я]{2,}(?:ите|йте|ьте|ать|ять|ить|еть|ться|тся|мся|шь|ют|ут|ят|ит|[аяуею]ет|[дчжшкг]ет|[ую])"
+    r"|[а-я]{2,}(?:ено|ано|ово|тно|чно|жно|нно|ый|ое|ые|[жшчщкх]ий)|[а-я]{3,}ая"
+    r"|[a-z]{3,}(?:ly|ing)"
+)
+"""Words of an excuse, not of an answer: Russian verbs and adverbs by their endings, English by theirs."""
+
 
 @lru_cache(maxsize=4096)
 def plain(text: str) -> str:
@@ -41,6 +48,17 @@ def stems(text: str) -> frozenset[str]:
     return frozenset(
         stem(word) for word in words(text) if word not in small and (len(word) > 1 or word.isdecimal())
     )
+
+
+def is_everyday(word: str) -> bool:
+    """Whether a word is of everyday talk: no name, no code word, no goods."""
+    sets = ("words.common", "words.plain", "words.small", "words.bare", "words.capital")
+    return any(word in word_set(name) for name in sets)
+
+
+def is_excuse(word: str) -> bool:
+    """Whether a word is of everyday talk, or of an excuse by its ending: no name and no code word."""
+    return is_everyday(word) or _EXCUSE.fullmatch(word) is not None
 
 
 def grams(tokens: list[str], size: int) -> set[tuple[str, ...]]:

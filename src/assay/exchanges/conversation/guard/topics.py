@@ -45,7 +45,7 @@ def asks_for(question: str, item: str, name: str = "") -> bool:
 
 def asked_in(line: str) -> set[str]:
     """The topics that an agent's line asks for: by a question, a request, no more than their name, or by
-    a value of theirs with a question mark.
+    a value of theirs and a question mark.
     """
     found: set[str] = set()
     request = asks(line)
@@ -53,7 +53,7 @@ def asked_in(line: str) -> set[str]:
         spared = not sentence.rstrip().endswith("?") and one("spared").search(plain(sentence))
         if (request or len(words(sentence)) <= BRIEFLY) and not spared:
             found |= topics_in(sentence)
-        if sentence.rstrip().endswith("?"):
+        if "?" in line:
             found |= {fact.kind for fact in facts_of(sentence) if fact.kind in ("address", "phone")}
     return found
 

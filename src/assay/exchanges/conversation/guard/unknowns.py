@@ -17,11 +17,13 @@ from assay.exchanges.conversation.guard.grounding import is_grounded, known_in
 from assay.exchanges.conversation.guard.numbers import numbers
 from assay.exchanges.conversation.guard.patterns import one, word_set
 from assay.exchanges.conversation.guard.situation import Candidate, Situation
-from assay.exchanges.conversation.guard.text import plain, stem, stems, words
+from assay.exchanges.conversation.guard.text import is_excuse, plain, stem, stems, words
 from assay.exchanges.conversation.guard.topics import SENTENCE, asks, is_story, knows_not, label_of, topics_in
 
 Kind = Literal["time", "number", "word"]
 """What a value of an item looks like: a time, something with figures, or a word or name."""
+TAG = 3
+"""So few words at the end ask back for what was stated: "right?", "got that?"."""
 VALUE_WORDS, LONG = 2, 15
 """So many words that are not everyday talk can be a value, in a sentence of no more than so many."""
 
@@ -78,7 +80,8 @@ class _Item:
         self.told = frozenset().union(*(stems(each) for each in sources), self.topic)
         self.sources = sources
         """Every word of the sources; and of those that name things rather than tell a story."""
-        self.named = frozenset().union(*(stems(each) for each in sources if not is_story(each)), self.topic)
+        naming = (each for each in sources if each in situation.heard or not is_story(each))
+        self.named = frozenset().union(*(stems(each) for each in naming), self.topic)
 
     def is_told_by(self, said: str) -> bool:
         """Whether a line states something of the item that was not told."""
@@ -140,10 +143,12 @@ class _Item:
             return False
         if one("others").search(plain(sentence)):
             return False
+        if word_set("words.clausal") & set(words(clause)):
+            return False
         frame = word_set("words.naming") | word_set("words.small") | word_set("words.bare")
         new = [word for word in words(clause) if word not in frame and stem(word) not in self.told]
         new = [word for word in new if len(word) > 2]
-        return 1 <= len(new) <= VALUE_WORDS and not any(_is_common(word) for word in new)
+        return 1 <= len(new) <= VALUE_WORDS and not any(is_excuse(word) for word in new)
 
     def _is_labelled(self, said: str) -> bool:
         """Whether a line names the item and gives it one word: the code word is sunflower."""
@@ -152,10 +157,10 @@ class _Item:
             places = [found.end() for found in _WORD.finditer(shown) if stem(found[0]) in self.topic]
             if len(places) < len(self.topic) / 2 or not places or shown.rstrip().endswith("?"):
                 continue
-            found = _GIVEN.match(shown, max(places))
+            found = _GIVEN.match(shown, max(places)) or _PUT_FIRST.match(shown)
             if found is None or _denied(sentence, sentence) or one("others").search(shown):
                 continue
-            if stem(found[1]) not in self.told and not _is_common(found[1]):
+            if stem(found[1]) not in self.told and not is_excuse(found[1]):
                 return True
         return False
 
@@ -164,22 +169,18 @@ def _common() -> frozenset[str]:
     return frozenset(stem(word) for word in word_set("words.common") | word_set("words.generic"))
 
 
-def _is_common(word: str) -> bool:
-    """Whether a word is of everyday talk: no name, no code word."""
-    sets = ("words.common", "words.plain", "words.small", "words.bare", "words.capital")
-    return _EXCUSE.fullmatch(word) is not None or any(word in word_set(name) for name in sets)
-
-
 def _clauses(said: str) -> Iterator[tuple[str, str]]:
-    """The clauses that state something, each with its sentence and the mark before it; nothing from before
-    it was remembered.
+    """The clauses that state something, each with its sentence and the mark before it: those of a question
+    if it is but a tag ("Dave, right?"); nothing from before it was remembered.
     """
     said = _HEDGE.sub("", _RECALLED.split(said)[-1])
     for sentence in SENTENCE.findall(said):
+        cuts = [0, *(found.start() for found in _CLAUSE.finditer(sentence)), len(sentence)]
+        clauses = [(sentence, sentence[start:end]) for start, end in pairwise(cuts)]
         if not sentence.rstrip().endswith("?"):
-            cuts = [0, *(found.start() for found in _CLAUSE.finditer(sentence)), len(sentence)]
-            for start, end in pairwise(cuts):
-                yield sentence, sentence[start:end]
+            yield from clauses
+        elif len(clauses) > 1 and len(words(clauses[-1][1])) <= TAG:
+            yield from clauses[:-1]
 
 
 def _denied(sentence: str, clause: str) -> bool:
@@ -201,12 +202,7 @@ _GIVEN = re.compile(
     r"(?:'s| is| was| are|\s*[:=—–]|\s+-|,? это| зовут| звали| put)\s*(?:the word |the |a |слово )?[\"'«“]?"
     r"([^\W\d_]{3,})(?:\s[^\W\d_]{3,})?[\"'»”]?\W*(?:\Z|[,;].*)"
 )
-_EXCUSE = re.compile(
-    r"[а-я]{2,}(?:ите|йте|ьте|ать|ять|ить|еть|ться|тся|мся|шь|ют|ут|ят|ит|[аяуею]ет|[дчжшкг]ет|[ую])"
-    r"|[а-я]{2,}(?:ено|ано|ово|тно|чно|жно|нно|ый|ое|ые|[жшчщкх]ий)|[а-я]{3,}ая"
-    r"|[a-z]{3,}(?:ly|ing)"
-)
-"""Words of an excuse, not of an answer: Russian verbs and adverbs by their endings, English by theirs."""
+_PUT_FIRST = re.compile(r"\W*([^\W\d_]{3,})(?:\s[^\W\d_]{3,})?[\"'»”]?\s*(?:[—–-]\s*(?:это)?|is |это )")
 _RECALLED = re.compile(
     r"(?<!не )\bвспомнила?\b|\boh yes\b|\bremember(?:ed)? now\b|\boh wait,? i do\b", re.IGNORECASE
 )
@@ -214,4 +210,4 @@ _HEDGE = re.compile(
     r"\b(?:если (?:я )?не (?:ошибаюсь|путаю)|if i(?:'|’)?m not (?:mistaken|wrong)|не спешу|no wait),?",
     re.IGNORECASE,
 )
-_CLAUSE = re.compile(r"[,;…—–]\s*|\.\.\.\s*|\s(?:но|а|but)\s")
+_CLAUSE = re.compile(r"[,;…—–]\s*|:\s+|\.\.\.\s*|\s(?:но|а|but)\s")
