@@ -79,6 +79,15 @@ def test_matrices_are_not_expanded_beyond_what_a_batch_may_have(read):
         read([many] * 5000)
 
 
+def test_matrices_draw_no_more_than_a_service_has_time_for(read):
+    factors = {f"F{n}": [0, 1] for n in range(100)}  # 19,800 pairs
+    bad = scenario(matrix={**factors, "pairwise": True, "sample": 1})
+    assert len(read([bad] * 3).faults) == 3
+    wasted = scenario(matrix={**factors, "pairwise": True}, typo=1)
+    with pytest.raises(TooMany, match="first 51 scenarios draw more than 1000000"):
+        read([wasted] * 51)
+
+
 @pytest.mark.parametrize("key", ["defaults", "version"])
 def test_what_configures_a_run_is_not_taken_from_a_stranger(read, key):
     with pytest.raises(Unplayable, match=key):

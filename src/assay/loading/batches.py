@@ -14,6 +14,7 @@ from assay.loading import files
 from assay.loading.documents import Item
 from assay.loading.environment import Environment
 from assay.loading.exchanges import build_exchange, guarded_fetch, prompts_of
+from assay.loading.matrix import drawn
 from assay.loading.misfits import misfit, pointer
 from assay.loading.prompts import fitted, lacking
 from assay.loading.scenarios import Played, identified_cases, let_go, scenario_cases
@@ -22,6 +23,8 @@ from assay.plan import Plan
 
 MOST_BYTES = 20 * 1024 * 1024
 MOST_TRIALS = 100_000
+MOST_DRAWN = 1_000_000
+"""Values and pairs that the matrices of one body draw: a second or so for a hundred thousand."""
 MOST_DEPTH = 32
 """Levels of lists and objects in a body: what walks through values later has no bound of its own."""
 
@@ -99,19 +102,7 @@ class Intake:
         if len(posted.scenarios) * posted.repeats > MOST_TRIALS:
             raise _too_many(f"{len(posted.scenarios)} scenarios x {posted.repeats} repeats are")
         faults: list[Fault] = []
-        good: list[tuple[Item, list[Played]]] = []
-        trials = 0
-        for index, value in enumerate(posted.scenarios):
-            item = Item(value, index, "", (*base, index))
-            try:
-                played = scenario_cases(item, self._world)
-            except UsageError as error:
-                faults.append(_fault(error, item))
-                continue
-            trials += sum(each.repeats for each in played) * posted.repeats
-            if trials > MOST_TRIALS:  # before the rest is expanded: matrices could fill the memory
-                raise _too_many(f"the repeats and matrices of the first {index + 1} scenarios make")
-            good.append((item, played))
+        good = self._expanded(posted, base, faults)
         if posted.webhook_url is None:  # which may still give what is missing
             good = self._fitted(good, faults)
         cases = list(identified_cases(each for _, played in good for each in played))
@@ -137,6 +128,31 @@ class Intake:
             build_exchange(self._folder, plan, environment, guarded_fetch(environment), prompts)
         except UsageError as error:
             raise _unplayable("/webhook_url", error.problem, error.fix) from None
+
+    def _expanded(
+        self, posted: PostedBatch, base: tuple[str, ...], faults: list[Fault]
+    ) -> list[tuple[Item, list[Played]]]:
+        """The scenarios that have no fault of their own, with their cases. Stops where they are too many:
+        matrices and repeats could fill the memory, and their drawing the day.
+        """
+        good: list[tuple[Item, list[Played]]] = []
+        trials = work = 0
+        for index, value in enumerate(posted.scenarios):
+            item, first = Item(value, index, "", (*base, index)), f"the first {index + 1} scenarios"
+            work += drawn(value)
+            if work > MOST_DRAWN:
+                problem = f"the matrices of {first} draw more than {MOST_DRAWN} values and pairs"
+                raise TooMany(problem, fix="post several batches")
+            try:
+                played = scenario_cases(item, self._world)
+            except UsageError as error:
+                faults.append(_fault(error, item))
+                continue
+            trials += sum(each.repeats for each in played) * posted.repeats
+            if trials > MOST_TRIALS:
+                raise _too_many(f"the repeats and matrices of {first} make")
+            good.append((item, played))
+        return good
 
     def _fitted(
         self, good: list[tuple[Item, list[Played]]], faults: list[Fault]

@@ -55,6 +55,21 @@ def cells(item: Item, scenario: Scenario) -> Iterator[tuple[Scenario, Mapping[st
         yield structs.replace(scenario, name=called, variables={**scenario.variables, **cell}), cell
 
 
+def drawn(scenario: JSON) -> int:
+    """How much there is to draw for the matrix of a scenario that nobody has checked yet: values of a
+    sample, pairs of a covering array. A grid draws nothing.
+    """
+    matrix = scenario.get("matrix") if isinstance(scenario, dict) else None
+    if not isinstance(matrix, dict):
+        return 0
+    sizes = [len(values) for values in matrix.values() if isinstance(values, list)]
+    count = matrix.get("sample")
+    if isinstance(count, int) and 0 < count <= MAX_CELLS:
+        return count * len(sizes)
+    pairs = pairs_of(sizes) if matrix.get("pairwise") is True else 0
+    return pairs if pairs <= MAX_PAIRS else 0
+
+
 def _rows(item: Item, choice: Choice, factors: Factors) -> Iterator[Row]:
     """The combinations that are played, by the places of the factors' values."""
     sizes = [len(values) for values in factors.values()]
