@@ -25,6 +25,7 @@ from assay.loading import files
 from assay.loading.catalogue import resolved
 from assay.loading.environment import Environment
 from assay.loading.exchanges import build_exchange, guarded_fetch, prompts_of
+from assay.loading.kin import kin
 from assay.loading.models import ModelShelf, check
 from assay.loading.plans import check_plan, plan_json
 from assay.loading.prompts import with_evaluator
@@ -123,6 +124,7 @@ async def bound(
         binder = _Binder(plan, task, folder.form.sampling, shelf, parts)
         places = {model.name: binder.seats(model) for model in plan.models}
         scorers = tuple(Scored(scorer, binder.judges(scorer.seats)) for scorer in task.scorers)
+        judges = [role for scorer in task.scorers for role in scorer.seats]
         if checked and plan.replay != "strict":
             await binder.check()
         draft = Bound(
@@ -135,7 +137,7 @@ async def bound(
             scorers=scorers,
             headline=task.headline,
             budget=Budget(plan.budget),
-            warnings=(*task.warnings, *binder.warnings),
+            warnings=(*task.warnings, *binder.warnings, *kin(plan, judges)),
             emulator=emulated_at,
         )
         draft.run = structs.replace(draft.run, planned=draft.total())
