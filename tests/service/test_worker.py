@@ -7,10 +7,13 @@ import pytest
 from msgspec import structs
 from tests.service.serving import scenario
 
+from assay.api import run as resume
 from assay.errors import StoreError, UsageError
 from assay.loading.batches import Unplayable
 from assay.loading.environment import Environment
+from assay.loading.plans import stored_plan
 from assay.plan import ModelChoice, Plan
+from assay.schedule import Closed
 from assay.service.desk import Desk
 from assay.service.settings import Settings
 from assay.store.batches import Batches
@@ -127,6 +130,28 @@ async def test_a_webhook_that_could_not_be_called_is_refused_with_its_batch(sett
     with pytest.raises(Unplayable, match="no secret") as refused:
         await desk.accept(body, None, partial=False)
     assert refused.value.faults[0].pointer == "/webhook_url"
+    await desk.close()
+
+
+async def test_a_batch_that_was_resumed_from_the_command_line_counts_all_that_was_played(settings):
+    many = json.dumps([scenario(number) for number in range(40)]).encode()
+    one_at_a_time = structs.replace(settings.plan, schedule=Closed(1))
+    desk = Desk(structs.replace(settings, plan=one_at_a_time))
+    desk.open()
+    batch = (await desk.accept(many, None, partial=False)).batch_id
+    async with asyncio.timeout(30):
+        while (await desk.status(batch)).completed == 0:
+            await asyncio.sleep(0.01)
+    await desk.cancel(batch)
+    cancelled = await ended(desk, batch)
+    assert 0 < cancelled.completed < 40
+    assert (cancelled.not_run, cancelled.resumable) == (40 - cancelled.completed, True)
+    path = settings.store
+    run = next(run for run in SqliteStore.open(path, create=False).runs() if run.id == cancelled.run_id)
+    await resume(stored_plan(run.plan), store=path, run_id=run.id, environment=Environment({}))
+    whole = await desk.status(batch)
+    assert (whole.completed, whole.completed_scenarios, whole.not_run, whole.progress) == (40, 40, 0, 100)
+    assert (await desk.summary(batch)).successful_scenarios == 40
     await desk.close()
 
 

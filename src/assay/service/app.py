@@ -96,9 +96,10 @@ async def launch(
 
 
 @get("/batches", summary="The batches, newest first", responses=_refusals(422))
-async def batches(request: Asked, limit: str = str(MOST_LISTED), offset: str = "0") -> BatchList:
-    most = 1 << 40
-    return _desk(request).page(_number("limit", limit, 1, MOST_LISTED), _number("offset", offset, 0, most))
+async def batches(request: Asked, limit: int = MOST_LISTED, offset: int = 0) -> BatchList:
+    _in_range("limit", limit, 1, MOST_LISTED)
+    _in_range("offset", offset, 0, 1 << 40)
+    return _desk(request).page(limit, offset)
 
 
 @get("/batches/{id:str}", summary="Where a batch stands", responses=_refusals(404))
@@ -185,10 +186,9 @@ def _switch(name: str, given: str) -> bool:
     return given in ("1", "true")
 
 
-def _number(name: str, given: str, least: int, most: int) -> int:
-    if not (given.isascii() and given.isdecimal() and len(given) < 20 and least <= int(given) <= most):
-        raise Refusal(422, f"{name}={given[:40]}: no number from {least} to {most}", f"write ?{name}={least}")
-    return int(given)
+def _in_range(name: str, given: int, least: int, most: int) -> None:
+    if not least <= given <= most:
+        raise Refusal(422, f"{name} is not from {least} to {most}", f"write ?{name}={least}")
 
 
 def _accepts_gzip(headers: Mapping[str, str]) -> bool:

@@ -141,13 +141,20 @@ class Desk:
         """Where a batch stands."""
         batch = self._found(id)
         playing = self._worker.playing
-        if batch.figures is not None or batch.state == "queued":
+        if batch.state == "queued" or (batch.figures is not None and not self._went_on(batch)):
             return reading.status(batch, reading.kept(batch))
         if playing is not None and playing.batch.id == id:
             if playing.bound is not None:  # what held it up has passed
                 batch = structs.replace(batch, error=playing.progress.trouble)
             return reading.status(batch, playing.progress.figures, slots=self._settings.plan.schedule.slots)
-        return reading.status(batch, (await self._counted(batch)).figures)
+        counted = await self._counted(batch)
+        if batch.terminal:
+            counted.close_open()
+        return reading.status(batch, counted.figures)
+
+    def _went_on(self, batch: Batch) -> bool:
+        """Whether the run of a batch that had ended was resumed from the command line."""
+        return figures.last_end(self._settings.store, batch.run) > (batch.ended or 0)
 
     async def _counted(self, batch: Batch) -> Progress:
         """The progress of a batch that nobody plays now, from its record."""

@@ -9,7 +9,7 @@ from http import HTTPStatus
 import msgspec
 from litestar import Request, Response
 from litestar.datastructures import State
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, ValidationException
 
 from assay.errors import StoreError, UsageError
 from assay.loading.batches import Fault, TooMany, Unplayable
@@ -56,12 +56,20 @@ def answer(request: Request[object, object, State], error: Exception) -> Respons
     )
 
 
+def _of_framework(error: HTTPException) -> Problem:
+    """What the framework itself refuses; of a query, which parameter is wrong."""
+    if not isinstance(error, ValidationException):
+        return problem(error.status_code, error.detail if error.status_code < 500 else FAILED)
+    wrong = error.extra if isinstance(error.extra, list) else []
+    told = [f"{each.get('key')}: {each.get('message')}" for each in wrong if isinstance(each, dict)]
+    return problem(422, "; ".join(told) or error.detail, "see the types in GET /api/openapi.json")
+
+
 def _problem(error: Exception) -> Problem:
     if isinstance(error, Refusal):
         return error.problem
     if isinstance(error, HTTPException):
-        detail = error.detail if error.status_code < 500 else FAILED
-        return problem(error.status_code, detail)
+        return _of_framework(error)
     if isinstance(error, Unplayable):
         return problem(400, f"{error.problem}: nothing was accepted", error.fix, refused(error.faults))
     if isinstance(error, QueueFull):

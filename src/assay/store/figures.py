@@ -50,6 +50,13 @@ def ended(path: Path, run: str) -> list[Ended]:
         return [Ended(case, Status(status), n) for case, status, n in connection.execute(query, (number,))]
 
 
+def last_end(path: Path, run: str) -> int:
+    """When a run ended last, in wall-clock ns; 0 where it never did."""
+    with run_of(path, run) as (connection, number):
+        row = connection.execute("SELECT ended FROM runs WHERE number = ?", (number,)).fetchone()
+        return 0 if row is None or row[0] is None else int(row[0])
+
+
 def numbers(path: Path, run: str, name: str) -> list[float]:
     """The values of one score over a run's trials, of each trial the newest; unscored ones are left out."""
     query = (
