@@ -8,6 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from assay.case import Case
+from assay.cli.speech import Speech
+from assay.message import say
+from assay.trial import Event, EventKind, Status, Trial
+
 ASSAY = str(Path(sys.executable).with_name("assay"))
 PLAYED = ("simulate", "--agent", "emulated/agent", "--client", "rules", "--evaluator", "emulated/judge")
 
@@ -63,3 +68,31 @@ def test_a_listener_that_goes_away_spoils_no_conversation(assay):
     assert done.returncode == 0, done.stderr
     shown = assay("runs", "show", "last", "--json").json
     assert shown["summary"]["models"][0]["statuses"]["scored"] == 1
+
+
+def test_without_streaming_one_conversation_is_shown_when_it_has_ended(assay):
+    alone = (
+        "simulate",
+        "--agent",
+        "emulated/agent",
+        "--client",
+        "rules",
+        "--evaluator",
+        "none",
+        "--single",
+        "0",
+    )
+    said = [
+        re.sub(r" +[\d.]+ m?s$|, \d+ ms|[\d.]+ m?s$", "", line) for line in assay(*alone).out.splitlines()
+    ]
+    later = assay(*alone, "--no-stream").out.splitlines()
+    assert [re.sub(r" +[\d.]+ m?s$|, \d+ ms|[\d.]+ m?s$", "", line) for line in later] == said
+    assert len(said) > 10
+
+
+def test_a_conversation_that_is_not_streamed_is_silent_until_its_end(capsys):
+    speech = Speech(live=False)
+    speech.on_event("t", Event(EventKind.SAID, "agent", say("assistant", "Алло.")))
+    assert capsys.readouterr().out == ""
+    speech.on_trial(Trial("r", "t", Case("c", "c"), "m", 0, 0, Status.SCORED))
+    assert "Алло." in capsys.readouterr().out

@@ -77,10 +77,10 @@ def command(file: str | None, **given: JSON) -> None:
     watchers = []
     if single is not None:
         plan = structs.replace(plan, limit=1, offset=_index(single), requests=len(plan.models))
-        if not given["no_stream"] and not given["as_json"]:
+        if not given["as_json"]:
             from assay.cli.speech import Speech
 
-            watchers.append(Speech())
+            watchers.append(Speech(live=not given["no_stream"]))
     result, code = play(
         plan,
         store=given["store"],

@@ -11,9 +11,13 @@ from assay.trial import Call, Event, EventKind, Status, Trial
 
 
 class Speech:
-    """A watcher for one conversation at a time. It goes on in silence where nobody reads any more."""
+    """A watcher for one conversation at a time; with `live` False it is shown when it has ended. It goes
+    on in silence where nobody reads any more.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, live: bool = True) -> None:
+        self._live = live
+        self._held: list[str] = []
         self._heard = True
         self._pending: dict[str, ToolCall] = {}
         self._took: dict[str, Call] = {}
@@ -50,11 +54,20 @@ class Speech:
             return
         lines = [transcript.end_line(trial), *transcript.talk_of_lines(trial), *transcript.state_lines(trial)]
         self._print(["", *lines, *transcript.score_lines(trial.scores)])
+        self._show()
 
     def on_end(self, run: Run) -> None:
         """The exit code says the rest."""
+        del run
+        self._show()
 
     def _print(self, lines: list[str]) -> None:
+        self._held += lines
+        if self._live:
+            self._show()
+
+    def _show(self) -> None:
+        lines, self._held = self._held, []
         try:
             for line in lines if self._heard else ():
                 click.echo(line)
