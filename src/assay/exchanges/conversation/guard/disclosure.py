@@ -108,7 +108,7 @@ def tells(line: str, item: str) -> bool:
             return False
     if not mine:
         return bool(wanted)
-    share = overlap(" ".join(mine), line)
+    share = len(mine & stems(line)) / len(mine)
     return share >= (0.3 if wanted else TOLD)
 
 
