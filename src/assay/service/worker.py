@@ -12,6 +12,7 @@ from msgspec import structs, to_builtins
 
 from assay.api import Result, run
 from assay.errors import AssayError, StoreError, UsageError
+from assay.exchanges.conversation.guarded import warmed
 from assay.loading.plans import stored_plan
 from assay.loading.scenarios import let_cases_go
 from assay.plan import Bound, Plan
@@ -111,6 +112,7 @@ class Worker:
         stop.now("cancelled")
 
     async def _work(self) -> None:
+        await asyncio.to_thread(warmed)
         while not self._closing:
             self._posted.clear()
             batch = None

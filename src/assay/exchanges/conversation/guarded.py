@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from assay.agenda import Brief
+from assay.agenda import Brief, GoalItem
 from assay.exchanges.conversation.clients import Flaw, Said
 from assay.exchanges.conversation.guard import (
     Candidate,
@@ -47,6 +47,17 @@ class Watch(Struct, frozen=True):
             return () if silent is None else (Fault("empty", silent),)
         situation = Situation(self.brief, lines, self.variables, self.agent_prompt, self.client_prompt)
         return faults_in(situation, Candidate(said.text, said.reason))
+
+
+def warmed() -> None:
+    """Has the guard look at a call of nobody. Its patterns are compiled where they are first used, which
+    takes most of a second: a service spares its event loop that.
+    """
+    brief = Brief((GoalItem(name="молоко", qty=2),), phone="+79000000000", city="Москва")
+    watch = Watch(brief, {}, "Вы оператор лавки.", "Вы клиент.")
+    asked = Spoken("agent", "Сколько вам и на какой адрес? Ваш телефон?")
+    for line in ("Две пачки молока, 5 июня.", "Улица Мира, 5, телефон +7 900 000-00-00.", "Да, спасибо."):
+        watch.faults((asked, Spoken("client", "Алло."), asked), Said(line))
 
 
 def flaw_of(said: Said, faults: Iterable[Fault], before: Sequence[Flaw]) -> tuple[Flaw, str] | None:
