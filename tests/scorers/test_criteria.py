@@ -103,6 +103,12 @@ async def test_a_verdict_that_leaves_one_open_twice_has_a_grade_and_no_share(mar
     assert len(seat.asked) == 2
 
 
+async def test_a_grade_that_stands_behind_its_label_alone_has_no_share():
+    (grade, criteria), _ = await judged(talk(), ["prose", "Оценка: 2"])
+    assert (grade.value, grade.details["flags"]) == (2.0, ["comment_missing", "criteria_missing"])
+    assert criteria.unscored == "judge_invalid"
+
+
 async def test_without_a_verdict_neither_is_scored():
     grade, criteria = (await judged(talk(), ["nonsense"] * 2))[0]
     assert (grade.unscored, criteria.unscored, criteria.name) == ("judge_invalid", "judge_invalid", NAME)

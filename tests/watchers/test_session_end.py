@@ -118,6 +118,14 @@ async def test_each_end_is_told_once_signed_and_with_the_result(tmp_path):
     assert len(hook.posts) == 6
 
 
+async def test_ends_that_the_webhook_is_too_slow_for_wait_in_the_record_and_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(session_end, "WAITING", 0)
+    async with Hook(204) as hook:
+        result = await api.run(plan(hook.port, end=True), store=tmp_path / "a.db", environment=ALLOWED)
+    assert len(hook.told("end")) == len(set(hook.told("end"))) == 3
+    assert ends(tmp_path / "a.db", result.run.id).owed == []
+
+
 async def test_no_end_is_told_where_nobody_asked_for_it(tmp_path):
     async with Hook(204) as hook:
         await api.run(plan(hook.port), store=tmp_path / "a.db", environment=ALLOWED)

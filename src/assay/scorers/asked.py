@@ -141,7 +141,8 @@ class Asking(Struct, frozen=True):
 
     def _labelled(self, reply: Reply, calls: tuple[str | None, ...], problem: str) -> Given:
         try:
-            return Given(labelled_verdict(reply.text, self.rubric), calls, ("comment_missing",))
+            flags = ("comment_missing", UNMARKED) if self.marked else ("comment_missing",)
+            return Given(labelled_verdict(reply.text, self.rubric), calls, flags)
         except NotAVerdict:
             raw = (reply.text or reply.refusal).encode("utf-8", "replace")[:MAX_RAW]
             return Given(None, calls, problem=problem, raw=raw.decode("utf-8", "ignore"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from assay.store.results import result_row
 from assay.trial import Call, Event, Status, Trial
 
 AT_ONCE = 16
+WAITING = 1000
+"""Ends that wait with what they post. Of more than these the record alone knows until the run has ended."""
 PATIENCE = 60.0
 """Seconds after the run's last conversation in which no call comes to its end: then the rest is given up."""
 
@@ -52,6 +54,7 @@ class SessionEnd:
         self._tasks: set[asyncio.Task[None]] = set()
         self._told: dict[str, set[int]] = {}
         self._known = asyncio.Event()
+        self._later: list[str] = []
         self._fresh: set[str] = set()  # what ended here before the record was read
 
     def on_start(self, run: Run, held: int) -> None:
@@ -69,9 +72,14 @@ class SessionEnd:
             return
         if not self._known.is_set():
             self._fresh.add(trial.key)
-        self._begin(self._tell_new(self._end(trial)))
+        if len(self._tasks) < WAITING:
+            self._begin(self._tell_new(self._end(trial)))
+        else:
+            self._later.append(trial.key)
 
-    def on_end(self, run: Run) -> None: ...
+    def on_end(self, run: Run) -> None:
+        if self._later:
+            self._begin(self._tell_all(run.id, self._later))
 
     async def drained(self) -> None:
         """Waits until what there is to tell is told; what takes too long is given up and logged."""
@@ -105,10 +113,14 @@ class SessionEnd:
         self._fresh.clear()
         if owed:
             _LOG.info("session.end: %d conversations of %s are still to be told", len(owed), run.id)
-        keys = iter(owed)
+        await self._tell_all(run.id, owed)
+
+    async def _tell_all(self, run: str, keys: Sequence[str]) -> None:
+        await self._known.wait()
+        left = iter(keys)
         async with asyncio.TaskGroup() as hands:
             for _ in range(AT_ONCE):
-                hands.create_task(self._tell_owed(run.id, keys))
+                hands.create_task(self._tell_owed(run, left))
 
     async def _tell_owed(self, run: str, keys: Iterator[str]) -> None:
         """One hand of several: trials are read one by one, so that what waits is a key."""
