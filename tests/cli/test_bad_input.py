@@ -185,6 +185,16 @@ BAD = {
         'scenario 0 "a\\x1b[2J"',
         "name",
     ),
+    "a wrong word in a line of a script": (
+        ("run", "script.yaml"),
+        "exchange conversation, script[1].sya: unknown field 'sya'",
+        "did you mean say?",
+    ),
+    "a line of a script that waits for no pattern": (
+        ("run", "waits.yaml"),
+        "script: when '(a' is no pattern: missing ): (a",
+        "RE2",
+    ),
     "an unknown task to look at": (("tasks", "show", "qaa"), "no task 'qaa'", "did you mean qa?"),
 }
 
@@ -196,6 +206,9 @@ def bad_files(assay):
     assay.write("twice.jsonl", six + '{"id": "c1", "input": "again"}\n')
     assay.write("plan.yaml", "task: task.yaml\nmodels: [emulated/skill-1]\nrepeat: 3\n")
     assay.write("plan.json", "[]")
+    talk = "task: phone_orders\nmodels: [emulated/agent]\nexchange: {{client: scripted, script: [{}]}}\n"
+    assay.write("script.yaml", talk.format("a, {say: b, sya: c}"))
+    assay.write("waits.yaml", talk.format("{say: b, when: '(a'}"))
     assay.write("evil.json", '[{"name": "a\\u001b[2J", "variables": {}, "x": 1}]')
     return assay
 

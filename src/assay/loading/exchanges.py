@@ -21,6 +21,7 @@ from assay.exchanges.tool_loop import ToolLoop
 from assay.keys import JSON
 from assay.loading.environment import Environment
 from assay.loading.files import did_you_mean
+from assay.loading.misfits import dotted, misfit
 from assay.loading.prompts import PromptSet, prompt_set
 from assay.loading.tasks import TaskFolder
 from assay.loading.worlds import read_world
@@ -111,11 +112,10 @@ def settled(settings: dict[str, JSON], into: type[T], name: str) -> T:
     try:
         return msgspec.convert(settings, into)
     except msgspec.ValidationError as bad:
-        unknown = str(bad).partition("unknown field `")[2].partition("`")[0]
-        fix = "see its settings in docs/tasks.md"
-        if unknown:
-            fix = did_you_mean(unknown, into.__struct_fields__)
-        raise UsageError(f"exchange {name}: {bad}", fix=fix) from None
+        wrong = misfit(bad, into)
+        place = f", {dotted(wrong.keys)}" if wrong.keys else ""
+        fix = wrong.fix or "see its settings in docs/tasks.md"
+        raise UsageError(f"exchange {name}{place}: {wrong.problem}", fix=fix) from None
 
 
 def _prompt(folder: TaskFolder) -> Prompt:

@@ -114,7 +114,9 @@ def compiled(pattern: str) -> Find:
     try:
         found: Find = re2.compile(pattern, options)
     except re2.error as error:
-        problem = f"script: when {pattern[:60]!r} is no pattern: {str(error)[:100]}"
+        why = error.args[0] if error.args else error
+        told = why.decode("utf-8", "replace") if isinstance(why, bytes) else str(why)
+        problem = f"script: when {pattern[:60]!r} is no pattern: {told[:100]}"
         raise UsageError(problem, fix="write it as RE2 has it") from error
     return found
 
