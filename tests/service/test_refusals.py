@@ -213,6 +213,26 @@ def test_a_listed_origin_may_call_and_others_may_not(tmp_path):
         service.close()
 
 
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--agent", "openai/gpt-4o-mini"), "needs a key in OPENAI_API_KEY"),
+        (("--agent", "emulated/nobody"), "knows no model 'nobody'"),
+        (("--agent", "emulated/agent"), ""),
+    ],
+)
+def test_what_every_batch_would_fail_of_is_said_at_the_start(tmp_path, flags, says):
+    rest = ("--client", "rules", "--evaluator", "none")
+    service = Served(tmp_path, *flags, *rest, OPENAI_API_KEY="")
+    service.begin()
+    healthy = service.ask("GET", "/health").status
+    service.close()
+    told = (tmp_path / "serve.log").read_text()
+    assert healthy == 200
+    assert ("no batch can be played" in told) == bool(says)
+    assert says in told
+
+
 def test_a_request_that_is_no_http_ends_no_service(served):
     for raw in (
         b"\x16\x03\x01\x02\x00\x01\x00",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from assay.cli import looks
 from assay.cli.options import log_content_option, prompt_version_option, prompts_option, store_option
 from assay.errors import UsageError
 from assay.keys import JSON
@@ -82,8 +83,11 @@ def _port(text: str | None) -> int:
     return int(text)
 
 
-def _announce(url: str) -> None:
+def _announce(url: str, hindrance: str | None) -> None:
     """The address first, for scripts; then what a person may try."""
     click.echo(url)
+    if hindrance is not None:
+        warning = f"warning: no batch can be played: {looks.printable(hindrance)}"
+        click.echo(click.style(warning, fg="yellow"), err=True)
     click.echo(f"try   curl -s {url}/api/health")
     click.echo(f"or    assay batch submit scenarios.json --api-url {url}; Ctrl-C ends it")

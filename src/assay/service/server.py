@@ -12,6 +12,8 @@ from contextlib import contextmanager
 import uvicorn
 
 from assay.errors import UsageError
+from assay.loading.bind import bound
+from assay.loading.tasks import find_task
 from assay.service.app import app
 from assay.service.desk import Desk
 from assay.service.front_door import FrontDoor
@@ -36,8 +38,9 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
-    """Serves until SIGTERM or Ctrl-C; `ready` is told the address. What is in play is left to the next start.
+async def serve(settings: Settings, ready: Callable[[str, str | None], None]) -> None:
+    """Serves until SIGTERM or Ctrl-C. `ready` is told the address, and why no batch could be played
+    where that can be seen already. What is in play is left to the next start.
 
     Raises UsageError where the address is taken or the service's own plan is at fault.
     """
@@ -61,10 +64,23 @@ async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
         starting.cancel()
         if server.started:
             port = listener.getsockname()[1]
-            ready(f"http://{_bracketed(settings.host)}:{port}")
+            ready(f"http://{_bracketed(settings.host)}:{port}", await _hindrance(settings))
         await serving
     if not server.started:
         raise UsageError("the service could not start", fix="see its log")
+
+
+async def _hindrance(settings: Settings) -> str | None:
+    """What every batch would fail of: a model that has no key, or a name that nobody knows. No server
+    is asked.
+    """
+    if find_task(settings.plan.task).form.cases is None:
+        return None
+    try:
+        async with bound(settings.plan, settings.environment, checked=False):
+            return None
+    except UsageError as error:
+        return f"{error.problem}; {error.fix}"
 
 
 def _bound(host: str, port: int) -> socket.socket:
