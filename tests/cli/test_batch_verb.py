@@ -124,3 +124,16 @@ def test_a_service_that_is_started_anew_is_waited_for(monkeypatch):
     Restarting.answers = [NoService("gone for good", fix="wait")]
     with pytest.raises(NoService, match="gone for good"):
         batch._await(Restarting(), "b", quiet=True)
+
+
+def test_whoever_stops_waiting_is_told_that_the_batch_goes_on(assay, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", interrupted)
+    assay.write("s.json", "[]")
+    launched = {"batch_id": "b", "status": "launched", "total_scenarios": 1}
+    with answering(launched, {**STANDING, "status": "running"}) as url:
+        typed = assay("batch", "submit", "s.json", "--wait", "--api-url", url)
+    assert typed.code == 130
+    assert "b goes on; see: assay batch status b" in typed.err

@@ -73,7 +73,11 @@ def submit(file: str, *, partial: bool, key: str | None, wait: bool, api_url: st
     if not wait:
         _print(launched, as_json, f"{batch} launched: {launched['total_scenarios']} scenarios")
         return
-    standing = _await(api, batch, quiet=as_json)
+    try:
+        standing = _await(api, batch, quiet=as_json)
+    except KeyboardInterrupt:
+        click.echo(f"{batch} goes on; see: assay batch status {batch}", err=True)
+        raise
     _print(standing, as_json, _line(standing))
     sys.exit(_code(standing))
 
