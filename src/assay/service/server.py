@@ -17,6 +17,7 @@ from assay.loading.tasks import find_task
 from assay.service.app import app
 from assay.service.desk import Desk
 from assay.service.front_door import FrontDoor
+from assay.service.prepared import prepare_forms
 from assay.service.settings import Settings
 from assay.service.worker import GRACE_SECONDS
 from assay.watchers.log_lines import LogFolder, LogHandler
@@ -45,8 +46,10 @@ async def serve(settings: Settings, ready: Callable[[str, str | None], None]) ->
     Raises UsageError where the address is taken or the service's own plan is at fault.
     """
     listener = _bound(settings.host, settings.port)
+    desk, hindrance = Desk(settings), await _hindrance(settings)
+    prepare_forms()  # after all that loads them, and before there are threads that use them
     config = uvicorn.Config(
-        FrontDoor(app(settings, Desk(settings)), settings.host, settings.origins),
+        FrontDoor(app(settings, desk), settings.host, settings.origins),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -64,7 +67,7 @@ async def serve(settings: Settings, ready: Callable[[str, str | None], None]) ->
         starting.cancel()
         if server.started:
             port = listener.getsockname()[1]
-            ready(f"http://{_bracketed(settings.host)}:{port}", await _hindrance(settings))
+            ready(f"http://{_bracketed(settings.host)}:{port}", hindrance)
         await serving
     if not server.started:
         raise UsageError("the service could not start", fix="see its log")
