@@ -9,6 +9,7 @@ import subprocess
 import uuid
 from decimal import Decimal
 
+import jsonschema_rs
 import pytest
 from tests.service.serving import ASSAY, CLASSIC, scenario
 
@@ -198,6 +199,25 @@ def test_the_api_describes_itself(served):
     posting = answer.json["paths"]["/api/batches"]["post"]
     assert posting["requestBody"]["required"]
     assert {"202", "400", "413", "429"} <= set(posting["responses"])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/health",
+        "/batches",
+        "/batches/{id}",
+        "/batches/{id}/results",
+        "/batches/{id}/summary",
+        "/batches/{id}/cost",
+    ],
+)
+def test_every_answer_is_of_the_form_that_is_described(served, batch, path):
+    described = json.loads(served.ask("GET", "/openapi.json").body)
+    answers = described["paths"][f"/api{path}"]["get"]["responses"]
+    form = {**answers["200"]["content"]["application/json"]["schema"], "components": described["components"]}
+    answer = json.loads(served.ask("GET", path.format(id=batch)).body)
+    assert [error.message for error in jsonschema_rs.validator_for(form).iter_errors(answer)] == []
 
 
 def told(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:

@@ -6,6 +6,7 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import Annotated, Any, TypeAlias, cast
 
 import msgspec
@@ -14,7 +15,9 @@ from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import OpenAPIType, Schema
 from litestar.params import Parameter
+from litestar.plugins import OpenAPISchemaPlugin
 from litestar.response import Stream
 
 from assay import __version__
@@ -55,6 +58,18 @@ class Answer(Response[object]):
     def render(self, content: object, media_type: str, enc_hook: object = None) -> bytes:
         del media_type, enc_hook
         return content if isinstance(content, bytes) else _ENCODER.encode(content)
+
+
+class Money(OpenAPISchemaPlugin):
+    """Describes an amount of money as what `Answer` makes of it."""
+
+    @staticmethod
+    def is_plugin_supported_type(value: object) -> bool:
+        return value is Decimal
+
+    def to_openapi_schema(self, field_definition: object, schema_creator: object) -> Schema:
+        del field_definition, schema_creator
+        return Schema(type=OpenAPIType.NUMBER)
 
 
 def _refusals(*statuses: int) -> dict[int, ResponseSpec]:
@@ -260,4 +275,5 @@ def app(settings: Settings, desk: Desk) -> Litestar:
         cors_config=cors if settings.origins else None,
         openapi_config=OpenAPIConfig("assay", __version__, path="/api/schema"),
         logging_config=None,
+        plugins=[Money()],
     )
