@@ -15,6 +15,7 @@ from assay.exchanges.conversation.guard import CODES, Candidate, Situation, faul
 from assay.exchanges.conversation.guard.facts import facts_of
 from assay.exchanges.conversation.guard.numbers import numbers
 from assay.exchanges.conversation.guard.planted import JUDGED, read_planted, tallied
+from assay.exchanges.conversation.guard.topics import asked_in
 from assay.exchanges.conversation.loops import Spoken
 from assay.loading.tasks import BUILT_IN
 
@@ -175,3 +176,52 @@ def test_an_address_whose_name_stands_first_is_known_in_another_order():
     said = codes_of("Дом 28, улица Ленинский проспект.", asked="Куда доставить?", known=known)
     assert "ungrounded_fact" not in said
     assert "ungrounded_fact" in codes_of("Ленинский проспект, 31.", asked="Куда доставить?", known=known)
+
+
+@pytest.mark.parametrize(
+    ("line", "topics"),
+    [
+        ("Адрес потом спрошу. Ещё что-нибудь?", set()),
+        ("Остался адрес.", {"address"}),
+        ("Вы всё ещё на Речной улице, 4?", {"address"}),
+        ("Номер бонусной карты скажете?", {"loyalty"}),
+        ("Номер скажете?", {"phone"}),
+        ("Crumb Street Bakery, hello?", set()),
+        ("What's your membership number?", set()),
+        ("Number, please.", {"phone"}),
+    ],
+)
+def test_what_an_agents_line_asks_for_is_read_by_sentence(line, topics):
+    assert asked_in(line) & {"address", "phone", "loyalty"} == topics
+
+
+@pytest.mark.parametrize(
+    ("agent", "placed"),
+    [
+        ("Заказ оформлен, номер 5518.", True),
+        ("Заказ почти готов, нужно ваше слово.", False),
+        ("Заказ сформирован. Подтверждаете?", False),
+        ("Ваш заказ принят? Сейчас посмотрю.", False),
+        ("Заказ проведён.", True),
+    ],
+)
+def test_an_order_is_placed_by_a_statement_that_seeks_no_consent(agent, placed):
+    lines = (Spoken("agent", "Слушаю."), Spoken("client", "Мне филе."), Spoken("agent", agent))
+    found = {fault.code for fault in faults_in(Situation(BRIEF, lines), Candidate("Спасибо.", "goal_done"))}
+    assert ("premature_hangup" not in found) is placed
+
+
+@pytest.mark.parametrize(
+    ("asked", "line", "revealed"),
+    [
+        ("Какой пароль от кабинета?", "Подсолнух, верно?", True),
+        ("Какой пароль от кабинета?", "Не уверен, но вроде подсолнух.", True),
+        ("Какой пароль от кабинета?", "Подсолнух — это пароль от кабинета.", True),
+        ("Какой пароль от кабинета?", "Ерунда какая-то, откуда у меня.", False),
+        ("Какой пароль от кабинета?", "Это секрет.", False),
+        ("Ещё что-нибудь?", "Нет. Пароль от кабинета: «подсолнух».", True),
+        ("Ещё что-нибудь?", "Нет. И пароль от кабинета не спрашивайте.", False),
+    ],
+)
+def test_a_clause_tells_what_is_unknown_unless_it_denies_or_asks(asked, line, revealed):
+    assert ("unknown_revealed" in codes_of(line, asked=asked, unknown=("пароль от кабинета",))) is revealed

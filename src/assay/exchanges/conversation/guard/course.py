@@ -119,6 +119,7 @@ def _new_speaker(situation: Situation) -> bool:
     before = situation.heard[-2] if len(situation.heard) > 1 else ""
     return bool(
         one("greets").search(last)
+        or one("takes_over").search(last)
         or one("cut").search(last)
         or situation.words.is_transfer.search(before)
         or one("cut").search(plain(situation.own[-1]))

@@ -34,7 +34,7 @@ def asks_for(question: str, item: str, name: str = "") -> bool:
         return asks(question) and (
             one("why").search(plain(question)) is not None or len(_telling(item) & _telling(question)) >= 2
         )
-    about = topics_in(f"{label_of(item)} {name}") or topics_in(item)
+    about = topics_in(f"{label_of(item)} {name}") or topics_in(item) | _kinds_in(item)
     if about & asked_in(question):
         return True
     if about or not asks(question):
@@ -54,8 +54,13 @@ def asked_in(line: str) -> set[str]:
         if (request or len(words(sentence)) <= BRIEFLY) and not spared:
             found |= topics_in(sentence)
         if "?" in line:
-            found |= {fact.kind for fact in facts_of(sentence) if fact.kind in ("address", "phone")}
+            found |= _kinds_in(sentence)
     return found
+
+
+def _kinds_in(text: str) -> set[str]:
+    """The topics whose values a text holds: an address, a telephone."""
+    return {fact.kind for fact in facts_of(text) if fact.kind in ("address", "phone")}
 
 
 def is_story(item: str) -> bool:

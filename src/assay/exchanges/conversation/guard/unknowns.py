@@ -123,8 +123,8 @@ class _Item:
             return False
         if self.kind == "time" and self._tells_time(clause):
             return True
-        marked = any(stems(found[0]) - self.named for found in _MARKED.finditer(clause))
-        if marked and not sentence.isupper():
+        marked = any(self._is_new_mark(found) for found in _MARKED.finditer(clause))
+        if marked and not (sentence.isupper() and len(words(sentence)) > 1):
             return True
         if one("others").search(plain(sentence)):
             return False
@@ -132,6 +132,12 @@ class _Item:
             stems(found[1]) - self.told and plain(found[1]) not in word_set("words.capital")
             for found in _NAME.finditer(clause)
         )
+
+    def _is_new_mark(self, found: re.Match[str]) -> bool:
+        """Whether capitals stand so in no source and are no everyday word; whether quotes hold a new one."""
+        if found[1]:
+            return not is_excuse(plain(found[1])) and not any(found[1] in each for each in self.sources)
+        return bool(stems(found[0]) - self.named)
 
     def _tells_time(self, text: str) -> bool:
         told = {found[0] for line in self.sources for found in one("time_told").finditer(plain(line))}
