@@ -6,6 +6,7 @@ import re
 
 from assay.exchanges.conversation.guard.facts import facts_of
 from assay.exchanges.conversation.guard.patterns import one, topics, word_set
+from assay.exchanges.conversation.guard.situation import MAX_READ
 from assay.exchanges.conversation.guard.text import plain, stem, stems, words
 
 STORY = 8
@@ -49,7 +50,7 @@ def asked_in(line: str) -> set[str]:
     """
     found: set[str] = set()
     request = asks(line)
-    for sentence in SENTENCE.findall(line):
+    for sentence in SENTENCE.findall(line[:MAX_READ]):
         spared = not sentence.rstrip().endswith("?") and one("spared").search(plain(sentence))
         if (request or len(words(sentence)) <= BRIEFLY) and not spared:
             found |= topics_in(sentence)

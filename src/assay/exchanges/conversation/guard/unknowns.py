@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Literal
 
+from msgspec import Struct
+
 from assay.agenda.brief import Unknown
 from assay.exchanges.conversation.guard.facts import facts_of
 from assay.exchanges.conversation.guard.grounding import is_grounded, known_in
 from assay.exchanges.conversation.guard.numbers import numbers
 from assay.exchanges.conversation.guard.patterns import one, word_set
-from assay.exchanges.conversation.guard.situation import Candidate, Situation
+from assay.exchanges.conversation.guard.situation import MAX_READ, Candidate, Situation
 from assay.exchanges.conversation.guard.text import is_excuse, plain, stem, stems, words
 from assay.exchanges.conversation.guard.topics import SENTENCE, asks, is_story, knows_not, label_of, topics_in
 
@@ -69,6 +71,18 @@ def _kind_of(item: str) -> Kind:
     return "number" if one("unknown.number").search(shown) else "word"
 
 
+class _Clause(Struct, frozen=True):
+    """A clause with the mark before it. What its sentence is: denied without a guess, left to somebody else,
+    all in capitals, too long to be a bare answer.
+    """
+
+    text: str
+    denied: bool
+    left: bool
+    shouted: bool
+    long: bool
+
+
 class _Item:
     """An item of `unknown` in a call: what it is about, and what is known besides."""
 
@@ -77,11 +91,13 @@ class _Item:
         self.topic = stems(label_of(text)) - {stem(word) for word in word_set("words.vague")}
         self.asked = asks(situation.asked) and self._is_named_in(situation.asked)
         sources = (*situation.told, *situation.given, *situation.heard)
+        # Every word of the sources; the words of those that name things rather than tell a story; the times.
         self.told = frozenset().union(*(stems(each) for each in sources), self.topic)
-        self.sources = sources
-        """Every word of the sources; and of those that name things rather than tell a story."""
         naming = (each for each in sources if each in situation.heard or not is_story(each))
         self.named = frozenset().union(*(stems(each) for each in naming), self.topic)
+        times = (found[0] for each in sources for found in one("time_told").finditer(plain(each)))
+        self.times = frozenset(times if self.kind == "time" else ())
+        self.sources = "\n".join(sources)
 
     def is_told_by(self, said: str) -> bool:
         """Whether a line states something of the item that was not told."""
@@ -89,10 +105,9 @@ class _Item:
             return False
         if self._states_fact(said):
             return True
-        return any(
-            self._is_marked(sentence, clause) or self._is_bare(sentence, clause)
-            for sentence, clause in _clauses(said)
-        ) or (self._is_named_in(said) and self._is_labelled(said))
+        if any(self._is_marked(clause) or self._is_bare(clause) for clause in _clauses(said)):
+            return True
+        return self._is_named_in(said) and self._is_labelled(said)
 
     def _is_named_in(self, text: str) -> bool:
         """Whether a text speaks of the item: half of its words, and one of its own or its kind."""
@@ -117,54 +132,49 @@ class _Item:
                 return True
         return False
 
-    def _is_marked(self, sentence: str, clause: str) -> bool:
+    def _is_marked(self, clause: _Clause) -> bool:
         """Whether a clause names something new that has the look of a value."""
-        if _denied(sentence, clause):
+        if clause.denied or _denies(clause.text):
             return False
-        if self.kind == "time" and self._tells_time(clause):
+        if self.kind == "time" and self._tells_time(clause.text):
             return True
-        marked = any(self._is_new_mark(found) for found in _MARKED.finditer(clause))
-        if marked and not (sentence.isupper() and len(words(sentence)) > 1):
+        if not clause.shouted and any(self._is_new_mark(found) for found in _MARKED.finditer(clause.text)):
             return True
-        if one("others").search(plain(sentence)):
-            return False
-        return any(
+        return not clause.left and any(
             stems(found[1]) - self.told and plain(found[1]) not in word_set("words.capital")
-            for found in _NAME.finditer(clause)
+            for found in _NAME.finditer(clause.text)
         )
 
     def _is_new_mark(self, found: re.Match[str]) -> bool:
         """Whether capitals stand so in no source and are no everyday word; whether quotes hold a new one."""
         if found[1]:
-            return not is_excuse(plain(found[1])) and not any(found[1] in each for each in self.sources)
+            return not is_excuse(plain(found[1])) and found[1] not in self.sources
         return bool(stems(found[0]) - self.named)
 
     def _tells_time(self, text: str) -> bool:
-        told = {found[0] for line in self.sources for found in one("time_told").finditer(plain(line))}
-        return any(found[0] not in told for found in one("time_told").finditer(plain(text)))
+        return any(found[0] not in self.times for found in one("time_told").finditer(plain(text)))
 
-    def _is_bare(self, sentence: str, clause: str) -> bool:
+    def _is_bare(self, clause: _Clause) -> bool:
         """Whether a clause is an answer of a word or two, with nothing but what presents it."""
-        if not self.asked or self.kind != "word" or _denied(sentence, clause) or len(words(sentence)) > LONG:
+        if not self.asked or self.kind != "word" or clause.denied or clause.left or clause.long:
             return False
-        if one("others").search(plain(sentence)):
-            return False
-        if word_set("words.clausal") & set(words(clause)):
+        said = words(clause.text)
+        if _denies(clause.text) or word_set("words.clausal") & set(said):
             return False
         frame = word_set("words.naming") | word_set("words.small") | word_set("words.bare")
-        new = [word for word in words(clause) if word not in frame and stem(word) not in self.told]
+        new = [word for word in said if word not in frame and stem(word) not in self.told]
         new = [word for word in new if len(word) > 2]
         return 1 <= len(new) <= VALUE_WORDS and not any(is_excuse(word) for word in new)
 
     def _is_labelled(self, said: str) -> bool:
         """Whether a line names the item and gives it one word: the code word is sunflower."""
-        for sentence in SENTENCE.findall(said):
+        for sentence in SENTENCE.findall(said[:MAX_READ]):
             shown = plain(sentence)
             places = [found.end() for found in _WORD.finditer(shown) if stem(found[0]) in self.topic]
             if len(places) < len(self.topic) / 2 or not places or shown.rstrip().endswith("?"):
                 continue
             found = _GIVEN.match(shown, max(places)) or _PUT_FIRST.match(shown)
-            if found is None or _denied(sentence, sentence) or one("others").search(shown):
+            if found is None or _denies(sentence) or one("others").search(shown):
                 continue
             if stem(found[1]) not in self.told and not is_excuse(found[1]):
                 return True
@@ -175,25 +185,27 @@ def _common() -> frozenset[str]:
     return frozenset(stem(word) for word in word_set("words.common") | word_set("words.generic"))
 
 
-def _clauses(said: str) -> Iterator[tuple[str, str]]:
-    """The clauses that state something, each with its sentence and the mark before it: those of a question
-    if it is but a tag ("Dave, right?"); nothing from before it was remembered.
+def _clauses(said: str) -> Iterator[_Clause]:
+    """The clauses that state something: those of a question if it is but a tag ("Dave, right?"); nothing from
+    before it was remembered.
     """
-    said = _HEDGE.sub("", _RECALLED.split(said)[-1])
+    said = _HEDGE.sub("", _RECALLED.split(said[:MAX_READ])[-1])
     for sentence in SENTENCE.findall(said):
+        shown = plain(sentence)
+        length = len(words(sentence))
+        denied = knows_not(sentence) and one("hedges").search(shown) is None
+        left = one("others").search(shown) is not None
         cuts = [0, *(found.start() for found in _CLAUSE.finditer(sentence)), len(sentence)]
-        clauses = [(sentence, sentence[start:end]) for start, end in pairwise(cuts)]
-        if not sentence.rstrip().endswith("?"):
-            yield from clauses
-        elif len(clauses) > 1 and len(words(clauses[-1][1])) <= TAG:
-            yield from clauses[:-1]
+        clauses = [sentence[start:end] for start, end in pairwise(cuts)]
+        if sentence.rstrip().endswith("?"):
+            clauses = clauses[:-1] if len(words(clauses[-1])) <= TAG else []
+        for clause in clauses:
+            yield _Clause(clause, denied, left, sentence.isupper() and length > 1, length > LONG)
 
 
-def _denied(sentence: str, clause: str) -> bool:
-    """Whether a clause gives no value: it is denied, or stands in a sentence that is, and is no guess."""
-    if knows_not(clause) or one("deflects").search(plain(clause)):
-        return True
-    return knows_not(sentence) and one("hedges").search(plain(sentence)) is None
+def _denies(text: str) -> bool:
+    """Whether a text says that it is not known, or leaves it for later or to somebody else."""
+    return knows_not(text) or one("deflects").search(plain(text)) is not None
 
 
 _TIMES = ("время", "дата", "день", "time", "date", "day", "когда", "when")
