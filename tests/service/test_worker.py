@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 
 import pytest
 from msgspec import structs
@@ -9,7 +10,7 @@ from tests.service.serving import scenario
 
 from assay.api import run as resume
 from assay.errors import StoreError, UsageError
-from assay.loading.batches import Unplayable
+from assay.loading.batches import Intake, Unplayable
 from assay.loading.environment import Environment
 from assay.loading.plans import stored_plan
 from assay.plan import ModelChoice, Plan
@@ -152,6 +153,31 @@ async def test_a_batch_that_was_resumed_from_the_command_line_counts_all_that_wa
     whole = await desk.status(batch)
     assert (whole.completed, whole.completed_scenarios, whole.not_run, whole.progress) == (40, 40, 0, 100)
     assert (await desk.summary(batch)).successful_scenarios == 40
+    await desk.close()
+
+
+async def test_large_bodies_leave_threads_to_others(settings, monkeypatch):
+    begun, go_on = [], threading.Event()
+
+    class Slow(Intake):
+        def read(self, body):
+            begun.append(body)
+            go_on.wait(30)
+            return super().read(body)
+
+    monkeypatch.setattr("assay.service.desk.Intake", Slow)
+    desk = Desk(settings)
+    desk.open()
+    posts = [asyncio.create_task(desk.accept(TWO, None, partial=False)) for _ in range(40)]
+    async with asyncio.timeout(10):
+        while len(begun) < 2:
+            await asyncio.sleep(0.01)
+        assert await asyncio.to_thread(len, begun) == 2
+    go_on.set()
+    batches = {launched.batch_id for launched in await asyncio.gather(*posts)}
+    assert len(batches) == len(begun) == 40
+    for batch in batches:
+        await desk.cancel(batch)
     await desk.close()
 
 

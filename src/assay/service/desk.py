@@ -43,6 +43,8 @@ from assay.trial import Status, Trial
 
 LAUNCHED = "launched"
 LONGEST_KEY = 255
+INTAKES = 2
+"""Bodies that are checked at once: more would hold every thread, and results and conversations with them."""
 
 
 class Desk:
@@ -54,6 +56,7 @@ class Desk:
         made_folder(settings.logs)
         self._settings = settings
         self._intake = Intake(settings.plan, settings.environment)
+        self._intakes = asyncio.Semaphore(INTAKES)
         self._alone = Alone(settings.store)
         self._store = SqliteStore.open(settings.store)
         self._batches = Batches(self._store)
@@ -82,8 +85,9 @@ class Desk:
         """
         if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
             raise Refusal(400, "the Idempotency-Key is empty, too long or not printable", "send a UUID")
-        with self._collector.still():
-            checked = await asyncio.to_thread(self._intake.read, body)
+        async with self._intakes:
+            with self._collector.still():
+                checked = await asyncio.to_thread(self._intake.read, body)
         if not checked.cases or (checked.faults and not partial):
             raise Unplayable(checked.faults)
         if checked.posted.webhook_url is not None:
