@@ -207,12 +207,12 @@ def _in_range(name: str, given: int, least: int, most: int) -> None:
 
 
 def _accepts_gzip(headers: Mapping[str, str]) -> bool:
-    """Whether gzip is listed, and not with a quality of 0."""
+    """Whether gzip is asked for by its name, or else by `*`, and not with a quality of 0."""
+    asked: dict[str, bool] = {}
     for part in headers.get("accept-encoding", "").lower().split(","):
-        name, _, quality = part.strip().partition(";")
-        if name.strip() in ("gzip", "*"):
-            return quality.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
+        name, _, quality = part.partition(";")
+        asked[name.strip()] = quality.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return asked.get("gzip", asked.get("*", False))
 
 
 async def _sent(text: Iterator[str], *, squeezed: bool) -> AsyncIterator[bytes]:
