@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
 _HEAD = re.compile(r"\[([a-z_.]+)\]\Z")
 _NAMED = re.compile(r"<([A-Z_]+)>")
 _DEFINED = re.compile(r"<([A-Z_]+)> = (.*)\Z")
+
+
+_WORD = r"\b"
+_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^]\\])*\]|[()|]", re.DOTALL)  # a set is one token
 
 
 @lru_cache(maxsize=1)
@@ -33,8 +38,27 @@ def _sections() -> dict[str, tuple[str, ...]]:
 @lru_cache(maxsize=128)
 def one(section: str) -> re.Pattern[str]:
     """A section as one pattern: any of its lines."""
-    lines = _sections()[section]
-    return re.compile(lines[0] if len(lines) == 1 else "|".join(f"(?:{line})" for line in lines))
+    return re.compile(_joined(_sections()[section]))
+
+
+def _joined(lines: tuple[str, ...]) -> str:
+    """Lines as alternatives, those that begin with a word together: within a word none of them is tried."""
+    parts = [part for line in lines for part in alternatives(line)]
+    words = [f"(?:{part.removeprefix(_WORD)})" for part in parts if part.startswith(_WORD)]
+    others = [f"(?:{part})" for part in parts if not part.startswith(_WORD)]
+    return "|".join([*([f"{_WORD}(?:{'|'.join(words)})"] if words else ()), *others])
+
+
+def alternatives(pattern: str) -> Iterator[str]:
+    """What stands between those bars of a pattern that are in no group and no set."""
+    depth, start = 0, 0
+    for token in _TOKEN.finditer(pattern):
+        if token[0] in "()":
+            depth += 1 if token[0] == "(" else -1
+        elif token[0] == "|" and not depth:
+            yield pattern[start : token.start()]
+            start = token.end()
+    yield pattern[start:]
 
 
 @lru_cache(maxsize=128)
@@ -43,9 +67,10 @@ def each(section: str) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(line) for line in _sections()[section])
 
 
-def topics() -> list[str]:
+@lru_cache(maxsize=1)
+def topics() -> tuple[str, ...]:
     """What a question can ask for."""
-    return [name.removeprefix("topic.") for name in _sections() if name.startswith("topic.")]
+    return tuple(name.removeprefix("topic.") for name in _sections() if name.startswith("topic."))
 
 
 @lru_cache(maxsize=16)

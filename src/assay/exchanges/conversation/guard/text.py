@@ -35,6 +35,7 @@ def words(text: str) -> list[str]:
     return _WORD.findall(plain(text))
 
 
+@lru_cache(maxsize=1 << 14)
 def stem(word: str) -> str:
     """A word without its ending, at least three letters long: enough to know it again."""
     cut = (_ENGLISH if word.isascii() else _ENDINGS).sub("", word)

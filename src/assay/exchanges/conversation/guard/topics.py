@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from assay.exchanges.conversation.guard.facts import facts_of
 from assay.exchanges.conversation.guard.patterns import one, topics, word_set
@@ -18,10 +19,11 @@ _FIGURE = re.compile(r"\d")
 _LABEL = re.compile(r"\s*([^:—–\d]{2,40})[:—–]\s")
 
 
-def topics_in(text: str) -> set[str]:
+@lru_cache(maxsize=4096)
+def topics_in(text: str) -> frozenset[str]:
     """The topics that a text touches."""
     shown = plain(text)
-    return {name for name in topics() if one(f"topic.{name}").search(shown)}
+    return frozenset(name for name in topics() if one(f"topic.{name}").search(shown))
 
 
 def asks(text: str) -> bool:
@@ -44,7 +46,8 @@ def asks_for(question: str, item: str, name: str = "") -> bool:
     return bool(label) and len(label & stems(question)) / len(label) >= 0.5
 
 
-def asked_in(line: str) -> set[str]:
+@lru_cache(maxsize=4096)
+def asked_in(line: str) -> frozenset[str]:
     """The topics that an agent's line asks for: by a question, a request, no more than their name, or by
     a value of theirs and a question mark.
     """
@@ -56,7 +59,7 @@ def asked_in(line: str) -> set[str]:
             found |= topics_in(sentence)
         if "?" in line:
             found |= _kinds_in(sentence)
-    return found
+    return frozenset(found)
 
 
 def _kinds_in(text: str) -> set[str]:
