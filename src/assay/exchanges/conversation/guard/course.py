@@ -6,6 +6,7 @@ import re
 from itertools import pairwise
 
 from assay.agenda.phrases import mentions_name
+from assay.exchanges.conversation.guard.facts import weekday_of
 from assay.exchanges.conversation.guard.numbers import numbers
 from assay.exchanges.conversation.guard.patterns import one
 from assay.exchanges.conversation.guard.situation import Candidate, Situation
@@ -53,7 +54,7 @@ def _refuses(situation: Situation, line: str) -> bool:
     if one("refusal").search(plain(line)):
         return True
     return any(
-        one("refusal.weak").search(plain(sentence))
+        one("refusal.weak").search(one("not_refused").sub("", plain(sentence)))
         for sentence in _SENTENCES.split(line)
         if not sentence.rstrip().endswith("?")
     )
@@ -71,7 +72,9 @@ def _helpless(situation: Situation) -> int:
             continue
         topics = asked_in(line.text)
         named = any(mentions_name(line.text, item.name) for item in situation.brief.goal)
-        helps = named or topics - asked or numbers(line.text) or one("seeks_consent").search(plain(line.text))
+        shown = plain(line.text)
+        offers = any(one(name).search(shown) for name in ("seeks_consent", "proceeds")) or weekday_of(shown)
+        helps = named or topics - asked or numbers(line.text) or offers
         asked |= topics
         count += spoken and not helps
     return count
@@ -81,7 +84,9 @@ def restart(situation: Situation, candidate: Candidate) -> str | None:
     """The request from the beginning, in a call that has begun."""
     first = next((line for line in situation.own if _requests(situation, line)), None)
     text, asked = plain(candidate.text), plain(situation.asked)
-    if first is None or one("again").search(text) or one("asked_again").search(asked):
+    greets_and_asks = one("greets").search(text) and one("opens").search(text)
+    repeats = one("again").search(text) or (one("rephrases").search(text) and not greets_and_asks)
+    if first is None or repeats or one("asked_again").search(asked):
         return None
     return None if _new_speaker(situation) else _begins_anew(situation, candidate.text, first)
 
@@ -90,7 +95,9 @@ def _begins_anew(situation: Situation, said: str, first: str) -> str | None:
     text, whole = plain(said), len(words(first)) >= 4
     if whole and normalised(said) == normalised(first):
         return "the first request again"
-    if one("greets").search(text) is not None and _requests(situation, said):
+    thanks = one("thanks_for").search(text) is not None
+    asks_anew = one("opens").search(text) is not None if thanks else _requests(situation, said)
+    if one("greets").search(text) is not None and asks_anew:
         return "greets and asks again"
     if one("afresh").search(text) and not one("affirming").search(text):
         return "a new order"

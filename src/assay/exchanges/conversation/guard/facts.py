@@ -20,6 +20,8 @@ Kind = Literal["phone", "id", "date", "address", "money", "quantity"]
 
 WHOLE = 11
 """Digits of a whole telephone number."""
+ALONE = 2
+"""With no more words around it in its clause, a number that is written out is a quantity by itself."""
 NEAR = 60
 """Characters around a number that say what it counts."""
 
@@ -104,13 +106,22 @@ class _Reading:
                 self.facts.append(Fact("id", re.sub(r"[\W_]", "", found[0])))
                 self._take(*found.span())
         for run in _runs(numbers(self.text), self.text):
-            named = one("fact.named_id").search(self.text[max(0, run[0].start - NEAR) : run[0].start])
             digits = "".join(number.digits for number in run)
-            if (named is not None and digits) or len(digits) >= 5:
+            if self._is_named(run) or (len(digits) >= 5 and not (run[0].spoken and len(run) == 1)):
                 unit = one("fact.money").match(self.text, run[-1].end)
                 if unit is None:
                     self.facts.append(Fact("id", digits))
                     self._take(run[0].start, run[-1].end)
+
+    def _is_named(self, run: Sequence[Number]) -> bool:
+        """Whether a label names a number: order 12, and not "to order two", "two packs", "No. One thing"."""
+        before = self.text[max(0, run[0].start - NEAR) : run[0].start]
+        if one("fact.named_id").search(before) is None or one("words.unit").match(
+            self.text[run[-1].end :].lstrip()
+        ):
+            return False
+        spoken = run[0].spoken and len(run) == 1
+        return _TO_ORDER.search(before) is None and not (spoken and _LOOSE_LABEL.search(before))
 
     def addresses(self) -> None:
         for found in list(one("fact.street").finditer(self.text)):
@@ -142,6 +153,9 @@ class _Reading:
                 self._take(number.start, number.end)
 
     def amounts(self) -> None:
+        dictated = {
+            number.start for run in _runs(numbers(self.text), self.text) if len(run) > 2 for number in run
+        }
         for number in numbers(self.text):
             before = self.text[max(0, number.start - NEAR) : number.start]
             after = self.text[number.end : number.end + NEAR]
@@ -155,7 +169,7 @@ class _Reading:
                         "quantity",
                         self.text[number.start : number.end],
                         number.value,
-                        sure=_sure(number, before, after),
+                        sure=number.start in dictated or _sure(number, before, after),
                         counted=_is_counted(before, after),
                         after=after,
                     )
@@ -169,7 +183,7 @@ def _is_no_quantity(number: Number, before: str, after: str) -> bool:
         or one("fact.clock_after").match(after)
     ):
         return True
-    if one("fact.approximate_before").search(before):
+    if one("fact.approximate_before").search(before) or one("fact.of_people").search(before):
         return True
     return number.spoken and one("fact.idiom").search(before + "|" + after[:20]) is not None
 
@@ -178,13 +192,15 @@ def _sure(number: Number, before: str, after: str) -> bool:
     """Whether what stands around a number makes it a quantity; figures are one by themselves."""
     if not number.spoken:
         return True
-    if number.value == 1 or number.value in (0.5, 0.25):
-        return one("fact.unit_after").match(after) is not None and _ONE_OF.search(before) is None
-    return (
-        number.value > 4
-        or one("fact.unit_after").match(after) is not None
-        or one("fact.wants_before").search(before) is not None
-    )
+    unit = one("fact.unit_after").match(after) is not None
+    if number.value in (1, 0.5, 0.25):
+        return unit and _ONE_OF.search(before) is None
+    wanted = one("fact.wants_before").search(before) is not None
+    if unit or wanted:
+        return True
+    clause = _CLAUSE.split(before)[-1] + " " + _CLAUSE.split(after)[0]
+    alone = len(clause.split()) <= ALONE or number.value > 100  # a sum or a house
+    return number.value > 4 and number.value not in _HYPERBOLES and alone
 
 
 def _is_counted(before: str, after: str) -> bool:
@@ -260,9 +276,14 @@ _DOTTED = re.compile(r"(?<![\d.])(\d{1,2})[./](0\d|1[0-2])(?:[./](?:\d{4}|\d{2})
 _DAY_AFTER = re.compile(r"(?:-?го|-?е|-?ого|-?ое)?\s+числ[оау]\b")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _DIALLED = re.compile(r"[\s\-–—().,+…]*(?:(?:плюс|plus|and|и)[\s]+)?")
+_CLAUSE = re.compile(r"[.,;:!?…—–]")
+_HYPERBOLES = (100, 1000, 1_000_000)
+"""A thousand thanks, told a hundred times."""
 _ONE_OF = re.compile(r"\b(?:ни|только|еще|the|another|this|that|no|which|any|some)\s+\Z")
 _PAUSE = re.compile(r"\.\.|…")
 _HOUSE = re.compile(r"[,\s]*(?:дом|д\.)?\s*")
+_TO_ORDER = re.compile(r"\b(?:to|i|we|you|can|could|let's|'d|me)\s+order\s*\Z")
+_LOOSE_LABEL = re.compile(r"(?:\border|\bno[.!]?|\bcard|заказ\w*|карт\w+)\W*\Z")
 _PERCENT = re.compile(r"\s*(?:процент|percent|per cent|%)")
 _DAY = re.compile(r"(?:st|nd|rd|th|-?го|-?е)\b")
 _NAMED_AFTER = re.compile(r"\s+[A-Z][a-z]")

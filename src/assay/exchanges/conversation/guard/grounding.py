@@ -9,12 +9,13 @@ from datetime import timedelta
 
 from msgspec import Struct
 
+from assay.agenda.phrases import mentions_name
 from assay.exchanges.conversation.guard.facts import Fact, date_of, facts_of, weekday_of
 from assay.exchanges.conversation.guard.numbers import numbers
-from assay.exchanges.conversation.guard.patterns import word_set
+from assay.exchanges.conversation.guard.patterns import one, word_set
 from assay.exchanges.conversation.guard.situation import Candidate, Situation
 from assay.exchanges.conversation.guard.text import plain, stem, words
-from assay.exchanges.conversation.guard.topics import topics_in
+from assay.exchanges.conversation.guard.topics import asked_in, topics_in
 
 
 class Known(Struct, frozen=True):
@@ -46,16 +47,19 @@ def _is_meant(fact: Fact, situation: Situation, known: Known) -> bool:
     """Whether a number is a quantity of goods: it has a unit, is asked for, or counts what is wanted."""
     goods = {stem(word) for item in situation.brief.goal for word in words(item.name)}
     named = fact.amount > 1 and (
-        bool(goods & {stem(word) for word in words(fact.after)[:3]}) or _THEM.match(fact.after) is not None
+        bool(goods & {stem(word) for word in words(fact.after)[:3]})
+        or any(mentions_name(" ".join(words(fact.after)[:4]), item.name) for item in situation.brief.goal)
+        or _THEM.match(fact.after) is not None
     )
     asked = fact.amount > 1 and situation.words.asks_quantity.search(situation.asked) is not None
     if not named and fact.amount in known.totals:
         return False
     if not (named or asked or fact.counted) and fact.amount in known.numbers:
         return False
-    return fact.sure or named or asked
+    return fact.sure or named or asked or (fact.amount > 1 and "address" in asked_in(situation.asked))
 
 
+_POUNDS = re.compile(r"\s*(?:pounds?|фунт)\b")  # money as often as a weight
 _THEM = re.compile(r"\s*(?:of (?:them|those|these)|штук\w*|таких)\b")
 
 
@@ -77,7 +81,8 @@ def is_grounded(fact: Fact, known: Known) -> bool:
                 if word not in word_set("words.small")
             )
         return fact.amount in known.house
-    pool = known.money | known.amounts
+    goods = one("words.unit").match(fact.after.lstrip()) is not None and not _POUNDS.match(fact.after)
+    pool = known.amounts if goods else known.money | known.amounts
     return any(amount in pool for amount in (fact.amount, fact.amount * 1000, fact.amount / 1000))
 
 

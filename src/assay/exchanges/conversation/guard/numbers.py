@@ -10,7 +10,11 @@ from msgspec import Struct
 from assay.exchanges.conversation.guard.patterns import word_list
 from assay.exchanges.conversation.guard.text import plain
 
-_TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:'[a-z]+)?")
+_TOKEN = re.compile(
+    r"(?<!\d )\b\d{1,3}(?: \d{3}){1,2}(?= ?(?:руб|р\b|₽|\$|€|евро|тенге|dollar|euro|rub))"
+    r"|\d+(?:[.,]\d+)?|[^\W\d_]+(?:'[a-z]+)?"
+)
+"""A sum whose thousands stand apart is one number."""
 _JOINS = re.compile(r"[\s-]*\Z")
 
 
@@ -36,7 +40,9 @@ def numbers(text: str) -> tuple[Number, ...]:
             found += _composed(pending, shown)
             pending = []
             digits = re.sub(r"\D", "", token[0])
-            found.append(Number(float(token[0].replace(",", ".")), token.start(), token.end(), digits))
+            found.append(
+                Number(float(token[0].replace(",", ".").replace(" ", "")), token.start(), token.end(), digits)
+            )
             continue
         value, ordinal = _value(token[0])
         if value is None:
@@ -167,5 +173,5 @@ def _ordinals() -> tuple[re.Pattern[str], dict[str, float], dict[str, float]]:
     }
     english = {word: float(value) for value, word in enumerate(word_list("words.ordinals.en"), 1)}
     stems = "|".join(sorted(russian, key=len, reverse=True))
-    pattern = re.compile(rf"({stems})ь?(?:ое|ого|ому|ом|ый|ой|ий|ая|ую|ые|ых|е|его|я|ей|ю|ем)")
+    pattern = re.compile(rf"({stems})ь?(?:ое|ого|ому|ом|ый|ой|ий|ая|ую|ые|ых|е|его|ему|я|ей|ю|ем|им)")
     return pattern, russian, english | {"thirtieth": 30.0}

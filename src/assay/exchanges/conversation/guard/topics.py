@@ -16,6 +16,8 @@ BRIEFLY = 5
 """So few words ask for what they name: "Your address, then."."""
 SENTENCE = re.compile(r"[^.?!]+[.?!]*")
 _FIGURE = re.compile(r"\d")
+_QUOTED = re.compile(r"«[^«»]{1,60}»")
+"""The name of a shop, which asks for nothing."""
 _LABEL = re.compile(r"\s*([^:—–\d]{2,40})[:—–]\s")
 
 
@@ -53,7 +55,7 @@ def asked_in(line: str) -> frozenset[str]:
     """
     found: set[str] = set()
     request = asks(line)
-    for sentence in SENTENCE.findall(line[:MAX_READ]):
+    for sentence in SENTENCE.findall(_QUOTED.sub("", line[:MAX_READ])):
         spared = not sentence.rstrip().endswith("?") and one("spared").search(plain(sentence))
         if (request or len(words(sentence)) <= BRIEFLY) and not spared:
             found |= topics_in(sentence)

@@ -149,6 +149,8 @@ class _Item:
         """Whether capitals stand so in no source and are no everyday word; whether quotes hold a new one."""
         if found[1]:
             return not is_excuse(plain(found[1])) and found[1] not in self.sources
+        if found[2].isupper():
+            return found[2] not in self.sources
         return bool(stems(found[0]) - self.named)
 
     def _tells_time(self, text: str) -> bool:
