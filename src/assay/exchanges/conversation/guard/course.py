@@ -29,6 +29,8 @@ def premature_hangup(situation: Situation, candidate: Candidate) -> str | None:
 
 def is_placed(situation: Situation, line: str) -> bool:
     """Whether an agent's line says that the order is placed: stated, not denied, and no consent sought."""
+    if one("wants_yes").search(plain(line)):
+        return False
     sentences = [plain(sentence) for sentence in _SENTENCES.split(line)]
     if any(each.rstrip().endswith("?") and one("seeks_consent").search(each) for each in sentences):
         return False
@@ -95,9 +97,10 @@ def _begins_anew(situation: Situation, said: str, first: str) -> str | None:
     text, whole = plain(said), len(words(first)) >= 4
     if whole and normalised(said) == normalised(first):
         return "the first request again"
-    thanks = one("thanks_for").search(text) is not None
-    asks_anew = one("opens").search(text) is not None if thanks else _requests(situation, said)
-    if one("greets").search(text) is not None and asks_anew:
+    grateful = _GRATEFUL.search(text) is not None and is_placed(situation, situation.asked)
+    parting = grateful or one("thanks_for").search(text) is not None
+    asks_anew = one("opens").search(text) is not None if parting else _requests(situation, said)
+    if one("greets").search(_QUOTED.sub("", text)) is not None and asks_anew:
         return "greets and asks again"
     if one("afresh").search(text) and not one("affirming").search(text):
         return "a new order"
@@ -163,4 +166,6 @@ def _same(some: str, other: str) -> bool:
 
 
 _SENTENCES = re.compile(r"(?<=[.!?])\s+")
+_GRATEFUL = re.compile(r"\b(?:thank|cheers|спасибо|благодар|жду\b|ждем\b)")
+_QUOTED = re.compile(r"[«\"“][^»\"”]{1,60}[»\"”]")
 _STATED = re.compile(r"\d")

@@ -141,9 +141,17 @@ class _Reading:
         """Whether the street is no part of another name (Crumb Street Bakery), and bears one itself."""
         if len(self.raw) != len(self.text):
             return True
+        if found["ru"]:  # on the street it rains; in Garden street one lives
+            return self.raw[found.start("ru")].isupper() or self._has_house(found.end())
         if found["numbered"]:
             return self.raw[found.start("numbered")].isupper()
         return found["en"] is None or not _NAMED_AFTER.match(self.raw, found.end())
+
+    def _has_house(self, end: int) -> bool:
+        return any(
+            number.start >= end and _HOUSE.fullmatch(self.text[end : number.start])
+            for number in numbers(self.text)
+        )
 
     def _house(self, end: int) -> None:
         """The number that follows a street."""

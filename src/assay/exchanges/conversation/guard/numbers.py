@@ -84,8 +84,8 @@ def _composed(parts: list[tuple[float, int, int, bool]], shown: str) -> list[Num
 def _extends(group: list[tuple[float, int, int, bool]], value: float) -> bool:
     last = group[-1][0]
     if value in (100, 1000, 1_000_000):
-        english = value == 100 and last < 20 and last >= 1
-        return english or (value >= 1000 and last < 1000)
+        hundreds = value == 100 and (1 <= last < 20 or last in (1000, 1_000_000))
+        return hundreds or (value >= 1000 and last < 1000)
     if last >= 1000 and value < 1000:
         return last in (1000, 1_000_000)
     if last >= 100 and last % 100 == 0 and 0 < value < 100:
@@ -99,7 +99,7 @@ def _number(group: list[tuple[float, int, int, bool]]) -> Number:
         if value in (1000, 1_000_000):
             total += (current or 1) * value
             current = 0
-        elif value == 100 and current:
+        elif value == 100 and 0 < current < 20:
             current *= 100
         else:
             current += value

@@ -176,7 +176,8 @@ class _Item:
             if len(places) < len(self.topic) / 2 or not places or shown.rstrip().endswith("?"):
                 continue
             found = _GIVEN.match(shown, max(places)) or _PUT_FIRST.match(shown)
-            if found is None or _denies(sentence) or one("others").search(shown):
+            told = shown[min(places) :]
+            if found is None or knows_not(sentence) or _denies(told) or one("others").search(told):
                 continue
             if stem(found[1]) not in self.told and not is_excuse(found[1]):
                 return True
@@ -214,7 +215,7 @@ _TIMES = ("время", "дата", "день", "time", "date", "day", "когд
 _WORD = re.compile(r"[^\W_]+")
 _NAME = re.compile(
     r"(?:(?<=[,;:—–-]\s)|(?<=[^\W\d_]\s))(?<!\bу )(?<!\bот )(?<!\bдля )(?<!\bto )(?<!\bfrom )(?<!\bask )"
-    r"([A-ZА-ЯЁ][^\W\d_]{2,})"
+    r"([A-ZА-ЯЁ][^\W\d_]{2,})(?!\w)"
 )
 _MARKED = re.compile(r"\b([A-ZА-ЯЁ]{3,}\d*)\b|[«\"“]([^»\"”]{2,40})[»\"”]")
 """What is set off as a value: in capitals, in quotes."""
