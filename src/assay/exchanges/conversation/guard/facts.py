@@ -121,6 +121,8 @@ class _Reading:
         ):
             return False
         spoken = run[0].spoken and len(run) == 1
+        if spoken and run[0].value == 1:  # you are number one
+            return False
         return _TO_ORDER.search(before) is None and not (spoken and _LOOSE_LABEL.search(before))
 
     def addresses(self) -> None:
@@ -134,8 +136,14 @@ class _Reading:
             if one("fact.place_before").search(before) or one("fact.place_after").match(
                 self.text, number.end
             ):
-                self.facts.append(Fact("address", "", number.value))
+                if not self._is_elsewhere(number):
+                    self.facts.append(Fact("address", "", number.value))
                 self._take(number.start, number.end)
+
+    def _is_elsewhere(self, number: Number) -> bool:
+        """Whether a floor or an entrance is the shop's or a neighbour's."""
+        around = self.text[max(0, number.start - NEAR) : number.end + NEAR]
+        return _STOREY.search(around) is not None and one("fact.elsewhere").search(around) is not None
 
     def _is_place(self, found: re.Match[str]) -> bool:
         """Whether the street is no part of another name (Crumb Street Bakery), and bears one itself."""
@@ -292,6 +300,7 @@ _PAUSE = re.compile(r"\.\.|…")
 _HOUSE = re.compile(r"[,\s]*(?:дом|д\.)?\s*")
 _TO_ORDER = re.compile(r"\b(?:to|i|we|you|can|could|let's|'d|me)\s+order\s*\Z")
 _LOOSE_LABEL = re.compile(r"(?:\border|\bno[.!]?|\bcard|заказ\w*|карт\w+)\W*\Z")
+_STOREY = re.compile(r"этаж|подъезд|вход|floor|entrance")
 _PERCENT = re.compile(r"\s*(?:процент|percent|per cent|%)")
 _DAY = re.compile(r"(?:st|nd|rd|th|-?го|-?е)\b")
 _NAMED_AFTER = re.compile(r"\s+[A-Z][a-z]")

@@ -17,15 +17,21 @@ from assay.exchanges.conversation.guard.situation import Candidate, Situation
 from assay.exchanges.conversation.guard.text import plain, stem, words
 from assay.exchanges.conversation.guard.topics import asked_in, topics_in
 
+LEAST = 20
+"""A number that has no unit can be a price from here on."""
+
 
 class Known(Struct, frozen=True):
-    """What stands in a situation's sources, by kind. `digits` are dialling runs and order numbers."""
+    """What stands in a situation's sources, by kind. `digits` are dialling runs and order
+    numbers; `sums` what the prices make together.
+    """
 
     digits: frozenset[str]
     dates: frozenset[str]
     places: frozenset[str]
     house: frozenset[float]
-    money: frozenset[float]
+    prices: frozenset[float]
+    sums: frozenset[float]
     amounts: frozenset[float]
     numbers: frozenset[float]
     totals: frozenset[float]
@@ -82,7 +88,7 @@ def is_grounded(fact: Fact, known: Known) -> bool:
             )
         return fact.amount in known.house
     goods = one("words.unit").match(fact.after.lstrip()) is not None and not _POUNDS.match(fact.after)
-    pool = known.amounts if goods else known.money | known.amounts
+    pool = known.amounts if goods else known.sums | known.amounts
     return any(amount in pool for amount in (fact.amount, fact.amount * 1000, fact.amount / 1000))
 
 
@@ -108,8 +114,6 @@ def known_in(situation: Situation) -> Known:
     wanted = [float(item.qty) for item in brief.goal] + [float(c.qty_first) for c in brief.sheet.changes]
     amounts = {fact.amount for fact in found if fact.kind == "quantity"} | set(wanted)
     money = {fact.amount for fact in found if fact.kind == "money"}
-    money |= {a + b for a, b in itertools.combinations(sorted(money)[:20], 2)} | {sum(money)}
-    money |= {price * qty for price in money for qty in wanted}
     digits = {fact.value for fact in found if fact.kind in ("phone", "id")}
     digits |= {"".join(n.digits for n in numbers(text)) for text in sources}
     digits |= {re.sub(r"\W", "", token) for text in sources for token in plain(text).split()}
@@ -127,11 +131,20 @@ def known_in(situation: Situation) -> Known:
                 for n in numbers(text)
             }
         ),
-        money=frozenset(money),
+        prices=frozenset(money),
+        sums=_sums(money, {amount for amount in amounts if amount >= LEAST}, wanted),
         amounts=frozenset(amounts),
         numbers=frozenset(number.value for text in sources for number in numbers(text)),
         totals=frozenset({sum(wanted[: len(brief.goal)]), float(len(brief.goal))}),
     )
+
+
+def _sums(money: set[float], bare: set[float], wanted: Iterable[float]) -> frozenset[float]:
+    """The sums that were told, with or without a currency, and what they make together and for all goods."""
+    told = money | bare
+    priced = sorted(told | {price * qty for price in told for qty in wanted})[:20]
+    whole = {sum(told), sum(money)}
+    return frozenset({*priced, *whole, *(a + b for a, b in itertools.combinations(priced, 2))})
 
 
 def _dates(situation: Situation, sources: Iterable[str]) -> set[str]:

@@ -15,7 +15,7 @@ _TOKEN = re.compile(
     r"|\d+(?:[.,]\d+)?|[^\W\d_]+(?:'[a-z]+)?"
 )
 """A sum whose thousands stand apart is one number."""
-_JOINS = re.compile(r"[\s-]*\Z")
+_JOINS = re.compile(r"[\s-]*(?:and\s+)?\Z")
 
 
 class Number(Struct, frozen=True):
@@ -43,6 +43,8 @@ def numbers(text: str) -> tuple[Number, ...]:
             found.append(
                 Number(float(token[0].replace(",", ".").replace(" ", "")), token.start(), token.end(), digits)
             )
+            continue
+        if token[0] == "and" and pending and pending[-1][0] in (100, 1000, 1_000_000):
             continue
         value, ordinal = _value(token[0])
         if value is None:
