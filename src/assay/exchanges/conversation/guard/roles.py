@@ -9,6 +9,7 @@ from assay.exchanges.conversation.guard.numbers import numbers
 from assay.exchanges.conversation.guard.patterns import each, one
 from assay.exchanges.conversation.guard.situation import Candidate, Situation
 from assay.exchanges.conversation.guard.text import grams, grams_of, plain, words
+from assay.exchanges.conversation.guard.topics import SENTENCE
 
 RUN = 4
 """Words in a row by which a line is held against the two prompts."""
@@ -18,7 +19,7 @@ ECHO = 0.6
 
 def role_flip(situation: Situation, candidate: Candidate) -> str | None:
     """One strong sign, or two weak ones."""
-    text = one("role_flip.aside").sub(" ", plain(candidate.text))
+    text = _without_callers_own(one("role_flip.aside").sub(" ", plain(candidate.text)))
     found = one("role_flip.ru").search(text) or one("role_flip.en").search(text)
     if found is not None:
         return found[0]
@@ -37,6 +38,14 @@ def role_flip(situation: Situation, candidate: Candidate) -> str | None:
     if len(signs) >= 2:
         return "; ".join(signs)
     return _from_agent_prompt(situation, candidate.text)
+
+
+def _without_callers_own(text: str) -> str:
+    """The text without the sentences that only a caller says."""
+    if one("role_flip.caller").search(text) is None:
+        return text
+    own = one("role_flip.caller")
+    return " ".join(each for each in SENTENCE.findall(text) if own.search(each) is None)
 
 
 def _reads_prices(text: str) -> bool:
