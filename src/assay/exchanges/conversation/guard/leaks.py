@@ -37,7 +37,7 @@ def reasoning_leak(situation: Situation, candidate: Candidate) -> str | None:
     found = _found(situation, "reasoning_leak", text)
     if found is not None:
         return found
-    strange = _in_another_language(situation, text)
+    strange = _narrates(situation, text) or _in_another_language(situation, text)
     if strange is not None:
         return strange
     lengths = [len(line) for line in situation.own]
@@ -53,6 +53,15 @@ def _found(situation: Situation, section: str, text: str) -> str | None:
         mine = stems(found[0])
         if not mine or not mine <= told:
             return found[0]
+    return None
+
+
+def _narrates(situation: Situation, text: str) -> str | None:
+    """The caller's own name and what its bearer does: told as of somebody else."""
+    for name in plain(situation.brief.name).split():
+        at = text.find(name) if len(name) >= 3 else -1
+        if at >= 0 and one("narrates").match(text, at + len(name)) is not None:
+            return text[at : at + len(name) + 20]
     return None
 
 
