@@ -128,7 +128,8 @@ class _Item:
             if fact.kind == "quantity" and not fact.amount and not fact.value[:1].isdecimal():
                 continue
             told = fact.sure or (self.asked and fact.amount != 1)
-            heard = fact.amount in known.prices | known.amounts  # worked-out sums are no codes
+            written = known.numbers if fact.value[:1].isdecimal() else known.amounts
+            heard = fact.amount in known.prices | known.amounts | written  # worked-out sums are no codes
             if told and not (heard if fact.kind == "quantity" else is_grounded(fact, known)):
                 return True
         return False
