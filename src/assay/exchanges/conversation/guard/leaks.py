@@ -85,6 +85,9 @@ def goal_leak(situation: Situation, candidate: Candidate) -> str | None:
     for shape in (_UPPER.search(raw), one("json").search(text)):
         if shape is not None:
             return shape[0]
+    text = one("goal_leak.aside").sub(" ", text)
+    if one("goal_leak.rated").search(plain(situation.asked)) is not None:
+        text = _SCORE.sub(" ", text)
     sections = ("goal_leak", "goal_leak.latin") if situation.russian else ("goal_leak",)
     for section in sections:
         if (found := _found(situation, section, text)) is not None:
@@ -128,6 +131,8 @@ def _verbatim(situation: Situation, raw: str) -> str | None:
 
 
 _SNAKE = re.compile(r"(?<![\w@./-])[A-Za-z]{2,20}(?:_[A-Za-z]{1,20}){1,5}(?![\w@]|\.\w)")
+_SCORE = re.compile(r"(?<!the )(?<!my )\b(?:\w+ )?score\b(?! of \d)")
+"""What a shop that asks to be rated is given."""
 _UPPER = re.compile(
     r"\b(?:[A-Z]+_(?:GOAL|LEVEL|HISTORY|DATE|DAYS|PHONE|NAME)"
     r"|PATIENCE|PERSONALITY|AMBIGUITY|LOCATIONS|SEED|BRIEF|RUBRIC)\b"

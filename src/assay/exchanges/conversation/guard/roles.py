@@ -15,11 +15,13 @@ RUN = 4
 """Words in a row by which a line is held against the two prompts."""
 PROMPT_RUNS = 2
 ECHO = 0.6
+TAIL = 7
+"""So many last digits make a telephone known again."""
 
 
 def role_flip(situation: Situation, candidate: Candidate) -> str | None:
     """One strong sign, or two weak ones."""
-    text = _without_callers_own(one("role_flip.aside").sub(" ", plain(candidate.text)))
+    text = _without_callers_own(situation, one("role_flip.aside").sub(" ", plain(candidate.text)))
     found = one("role_flip.ru").search(text) or one("role_flip.en").search(text)
     if found is not None:
         return found[0]
@@ -40,12 +42,23 @@ def role_flip(situation: Situation, candidate: Candidate) -> str | None:
     return _from_agent_prompt(situation, candidate.text)
 
 
-def _without_callers_own(text: str) -> str:
-    """The text without the sentences that only a caller says."""
+def _without_callers_own(situation: Situation, text: str) -> str:
+    """The text without the caller giving its name and without the sentences that only a caller says."""
+    if name := plain(situation.brief.name):
+        text = text.replace(f"this is {name} from ", f"i am {name} of ")
+    if _gives_number(situation, text):
+        text = one("role_flip.own_number").sub(" ", text)
     if one("role_flip.caller").search(text) is None:
         return text
     own = one("role_flip.caller")
     return " ".join(each for each in SENTENCE.findall(text) if own.search(each) is None)
+
+
+def _gives_number(situation: Situation, text: str) -> bool:
+    """Its own telephone, as the agent has just asked: whoever gives it may add when to call, and ask back."""
+    number = _NO_DIGIT.sub("", situation.brief.phone)[-TAIL:]
+    asked = one("topic.phone").search(plain(situation.asked)) is not None
+    return asked and len(number) == TAIL and number in _NO_DIGIT.sub("", text)
 
 
 def _reads_prices(text: str) -> bool:
@@ -78,6 +91,7 @@ def _quotes_price(situation: Situation, text: str) -> bool:
     if "?" in text or one("own_money").search(text):
         return False
     told = {number.value for line in (*situation.heard, *situation.told) for number in numbers(line)}
+    told |= {value * item.qty for item in situation.brief.goal for value in tuple(told)}
     priced = [
         n for n in numbers(text) if _PRICE.match(text, n.end) or text[: n.start].endswith(("$", "€", "£"))
     ]
@@ -88,7 +102,7 @@ def _quotes_price(situation: Situation, text: str) -> bool:
 def _calls_itself(situation: Situation, text: str) -> bool:
     """Its own name, set off by commas: the name by which the shop calls the caller."""
     name = plain(situation.brief.name)
-    if not name or name in plain(situation.asked):
+    if not name or name in plain(situation.asked) or text.startswith(f"{name}."):  # an answer, no address
         return False
     called = re.search(rf"(?:^|[\w!.]*,)\s*{re.escape(name)}\s*[,!.?]", text)
     return called is not None and one("addressed").search(text) is not None
@@ -112,6 +126,7 @@ def _from_agent_prompt(situation: Situation, text: str) -> str | None:
     return " ".join(min(agents))
 
 
+_NO_DIGIT = re.compile(r"\D+")
 _EACH_AT = re.compile(r"\b(?:по|за|at|for)\s+[$€£]?\d+")
 _LISTED = re.compile(r"[^\W\d]{3,}\s*(?:—|–|-|:|по|за|at|is|are|for|'s)\s*[$€£]?\d")
 _PRICED = re.compile(r"руб|₽|\$|€|£|dollar|euro|pound")
