@@ -22,6 +22,8 @@ WHOLE = 11
 """Digits of a whole telephone number."""
 ALONE = 2
 """With no more words around it in its clause, a number that is written out is a quantity by itself."""
+SPELLED = 3
+"""So many spoken numbers in a row are one number, read out: seven seven thirty-one."""
 NEAR = 60
 """Characters around a number that say what it counts."""
 
@@ -107,7 +109,12 @@ class _Reading:
                 self._take(*found.span())
         for run in _runs(numbers(self.text), self.text):
             digits = "".join(number.digits for number in run)
-            if self._is_named(run) or (len(digits) >= 5 and not (run[0].spoken and len(run) == 1)):
+            dictated = len(run) >= SPELLED and len(digits) > SPELLED and all(number.spoken for number in run)
+            if (
+                self._is_named(run)
+                or dictated
+                or (len(digits) >= 5 and not (run[0].spoken and len(run) == 1))
+            ):
                 unit = one("fact.money").match(self.text, run[-1].end)
                 if unit is None:
                     self.facts.append(Fact("id", digits))

@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -109,9 +110,19 @@ def _dialled(value: str, known: Known) -> bool:
 def known_in(situation: Situation) -> Known:
     """Everything that the sources state, with the other spellings of the same values."""
     brief = situation.brief
-    sources = [*situation.told, *situation.given, *situation.heard, brief.phone]
-    found = [fact for text in sources for fact in facts_of(text)]
     wanted = [float(item.qty) for item in brief.goal] + [float(c.qty_first) for c in brief.sheet.changes]
+    today = str(situation.variables.get("CURRENT_DATE", ""))
+    told = (*situation.told, brief.phone)
+    return _stated(told, situation.given, situation.heard, (len(brief.goal), *wanted), today)
+
+
+@lru_cache(maxsize=64)
+def _stated(
+    told: tuple[str, ...], given: tuple[str, ...], heard: tuple[str, ...], goal: tuple[float, ...], today: str
+) -> Known:
+    """What the texts state, by whom they come. `goal` is the count of its items, then their quantities."""
+    sources, count, wanted = (*told, *given, *heard), int(goal[0]), goal[1:]
+    found = [fact for text in sources for fact in facts_of(text)]
     amounts = {fact.amount for fact in found if fact.kind == "quantity"} | set(wanted)
     money = {fact.amount for fact in found if fact.kind == "money"}
     digits = {fact.value for fact in found if fact.kind in ("phone", "id")}
@@ -119,23 +130,18 @@ def known_in(situation: Situation) -> Known:
     digits |= {re.sub(r"\W", "", token) for text in sources for token in plain(text).split()}
     return Known(
         digits=frozenset(each for each in digits if len(each) >= 2 and any(map(str.isdecimal, each))),
-        dates=frozenset({fact.value for fact in found if fact.kind == "date"} | _dates(situation, sources)),
+        dates=frozenset({fact.value for fact in found if fact.kind == "date"} | _dates(today, sources)),
         places=frozenset(stem(word) for text in sources for word in words(text)),
         house=frozenset(
             {fact.amount for fact in found if fact.kind == "address"}
-            | {number.value for text in situation.heard for number in numbers(text)}
-            | {
-                n.value
-                for text in situation.told
-                if topics_in(text) & {"address", "entry"}
-                for n in numbers(text)
-            }
+            | {number.value for text in heard for number in numbers(text)}
+            | {n.value for text in told if topics_in(text) & {"address", "entry"} for n in numbers(text)}
         ),
         prices=frozenset(money),
         sums=_sums(money, {amount for amount in amounts if amount >= LEAST}, wanted),
         amounts=frozenset(amounts),
         numbers=frozenset(number.value for text in sources for number in numbers(text)),
-        totals=frozenset({sum(wanted[: len(brief.goal)]), float(len(brief.goal))}),
+        totals=frozenset({sum(wanted[:count]), float(count)}),
     )
 
 
@@ -147,9 +153,9 @@ def _sums(money: set[float], bare: set[float], wanted: Iterable[float]) -> froze
     return frozenset({*priced, *whole, *(a + b for a, b in itertools.combinations(priced, 2))})
 
 
-def _dates(situation: Situation, sources: Iterable[str]) -> set[str]:
+def _dates(current: str, sources: Iterable[str]) -> set[str]:
     """The dates that the sources mean by a word: today, tomorrow, the coming Friday."""
-    today = date_of(str(situation.variables.get("CURRENT_DATE", "")))
+    today = date_of(current)
     if today is None:
         return set()
     spoken = " ".join(plain(text) for text in sources)

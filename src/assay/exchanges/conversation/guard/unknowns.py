@@ -14,7 +14,7 @@ from typing import Literal
 from msgspec import Struct
 
 from assay.agenda.brief import Unknown
-from assay.exchanges.conversation.guard.facts import facts_of
+from assay.exchanges.conversation.guard.facts import NEAR, Fact, facts_of
 from assay.exchanges.conversation.guard.grounding import is_grounded, known_in
 from assay.exchanges.conversation.guard.numbers import numbers
 from assay.exchanges.conversation.guard.patterns import one, word_set
@@ -73,7 +73,7 @@ def _kind_of(item: str) -> Kind:
 
 class _Clause(Struct, frozen=True):
     """A clause with the mark before it. What its sentence is: denied without a guess, left to somebody else,
-    all in capitals, too long to be a bare answer.
+    all in capitals, too long to be a bare answer, a guess put as a question.
     """
 
     text: str
@@ -81,6 +81,7 @@ class _Clause(Struct, frozen=True):
     left: bool
     shouted: bool
     long: bool
+    guess: bool
 
 
 class _Item:
@@ -117,6 +118,8 @@ class _Item:
         said = set(stems(text))
         kind = {"имя", "name"} if one("asks_name").search(shown) else set()
         kind |= {stem(word) for word in _TIMES} if one("asks_time").search(shown) else set()
+        last = {stem(word) for word in _LAST}
+        kind |= last if last & said else set()
         shared = self.topic & (said | kind)
         enough = len(shared) / len(self.topic) >= (0.5 if len(self.topic) > 1 else 1)
         of_kind = len(shared) >= 2 and bool(shared & kind)
@@ -127,12 +130,17 @@ class _Item:
         for fact in facts_of(said):
             if fact.kind == "quantity" and not fact.amount and not fact.value[:1].isdecimal():
                 continue
-            told = fact.sure or (self.asked and fact.amount != 1)
+            told = fact.sure or (self.asked and fact.amount != 1) or self._is_read_out(fact, said)
             written = known.numbers if fact.value[:1].isdecimal() else known.amounts
             heard = fact.amount in known.prices | known.amounts | written  # worked-out sums are no codes
             if told and not (heard if fact.kind == "quantity" else is_grounded(fact, known)):
                 return True
         return False
+
+    def _is_read_out(self, fact: Fact, said: str) -> bool:
+        """Whether a number goes on in the next one, where a line names a code: thirty-eight forty."""
+        follows = numbers(fact.after[:NEAR])[:1]
+        return self.kind == "number" and bool(follows) and follows[0].start <= 1 and self._is_named_in(said)
 
     def _is_marked(self, clause: _Clause) -> bool:
         """Whether a clause names something new that has the look of a value."""
@@ -153,19 +161,27 @@ class _Item:
             return not is_excuse(plain(found[1])) and found[1] not in self.sources
         if found[2].isupper():
             return found[2] not in self.sources
-        return bool(stems(found[0]) - self.named)
+        speech = len(words(found[2])) > VALUE_WORDS and _SPEAKS.search(
+            found.string[max(0, found.start() - NEAR) : found.start()]
+        )
+        return not speech and bool(stems(found[0]) - self.named)
 
     def _tells_time(self, text: str) -> bool:
         return any(found[0] not in self.times for found in one("time_told").finditer(plain(text)))
 
     def _is_bare(self, clause: _Clause) -> bool:
         """Whether a clause is an answer of a word or two, with nothing but what presents it."""
-        if not self.asked or self.kind != "word" or clause.denied or clause.left or clause.long:
+        if not self.asked or self.kind != "word" or clause.denied or clause.left:
+            return False
+        if clause.long or clause.guess:
             return False
         said = words(clause.text)
         if _denies(clause.text) or word_set("words.clausal") & set(said):
             return False
         frame = word_set("words.naming") | word_set("words.small") | word_set("words.bare")
+        acts = any(who in ("i", "я") and len(act) > 2 and act not in frame for who, act in pairwise(said))
+        if acts or any(one("words.unit").fullmatch(word) for word in said):
+            return False
         new = [word for word in said if word not in frame and stem(word) not in self.told]
         new = [word for word in new if len(word) > 2]
         return 1 <= len(new) <= VALUE_WORDS and not any(is_excuse(word) for word in new)
@@ -195,17 +211,20 @@ def _clauses(said: str) -> Iterator[_Clause]:
     before it was remembered.
     """
     said = _HEDGE.sub("", _RECALLED.split(said[:MAX_READ])[-1])
-    for sentence in SENTENCE.findall(said):
-        shown = plain(sentence)
+    for read in SENTENCE.findall(said):
+        shown = plain(read)
+        guess = shown.rstrip().endswith("?") and _GUESSES.search(read) is not None
+        sentence = _GUESSES.sub(", ", read) if guess else read
         length = len(words(sentence))
         denied = knows_not(sentence) and one("hedges").search(shown) is None
         left = one("others").search(shown) is not None
         cuts = [0, *(found.start() for found in _CLAUSE.finditer(sentence)), len(sentence)]
         clauses = [sentence[start:end] for start, end in pairwise(cuts)]
         if sentence.rstrip().endswith("?"):
-            clauses = clauses[:-1] if len(words(clauses[-1])) <= TAG else []
+            tagged = clauses[:-1] if len(words(clauses[-1])) <= TAG else []
+            clauses = clauses if guess else tagged
         for clause in clauses:
-            yield _Clause(clause, denied, left, sentence.isupper() and length > 1, length > LONG)
+            yield _Clause(clause, denied, left, sentence.isupper() and length > 1, length > LONG, guess)
 
 
 def _denies(text: str) -> bool:
@@ -214,6 +233,7 @@ def _denies(text: str) -> bool:
 
 
 _TIMES = ("время", "дата", "день", "time", "date", "day", "когда", "when")
+_LAST = ("прошлый", "последний", "предыдущий", "last", "previous")
 _WORD = re.compile(r"[^\W_]+")
 _NAME = re.compile(
     r"(?:(?<=[,;:—–-]\s)|(?<=[^\W\d_]\s))(?<!\bу )(?<!\bот )(?<!\bдля )(?<!\bto )(?<!\bfrom )(?<!\bask )"
@@ -229,6 +249,17 @@ _PUT_FIRST = re.compile(r"\W*([^\W\d_]{3,})(?:\s[^\W\d_]{3,})?[\"'»”]?\s*(?:[
 _RECALLED = re.compile(
     r"(?<!не )\bвспомнила?\b|\boh yes\b|\bremember(?:ed)? now\b|\boh wait,? i do\b", re.IGNORECASE
 )
+_GUESSES = re.compile(
+    r"(?:\A|[,.:;…—-]) *(?:(?:а|ну|или|or|so|ох|oh)\W+)?"
+    r"(?:(?:это|разве|неужели|может|может быть|наверное|вроде)(?: бы)?(?: не)?|"
+    r"(?:wasn't|was|isn't|is|could) (?:it|he|she|that)(?: not| be)?|maybe|perhaps|possibly|probably),? ",
+    re.IGNORECASE,
+)
+"""What puts a value forward in a question: "was it Dave?"."""
+_SPEAKS = re.compile(
+    r"\b(?:sa(?:y|ys|id)|tells?|told me|говор\w+|сказа\w+|скаж\w+|отвеча\w+)[,:]? *\Z", re.IGNORECASE
+)
+"""Before quotes of more words than a value has: somebody's speech."""
 _HEDGE = re.compile(
     r"\b(?:если (?:я )?не (?:ошибаюсь|путаю)|if i(?:'|’)?m not (?:mistaken|wrong)|не спешу|no wait),?",
     re.IGNORECASE,
