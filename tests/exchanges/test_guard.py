@@ -50,6 +50,8 @@ def test_a_planted_transcript_that_is_none_is_refused_with_its_line():
     good = json.loads(SAMPLES[0].read_text("utf-8").splitlines()[0])
     with pytest.raises(UsageError, match="fault is not kind"):
         list(read_planted([json.dumps({**good, "fault": "loop"}).encode()]))
+    with pytest.raises(UsageError, match=r"x:2: id .* stands twice"):
+        list(read_planted([json.dumps(good).encode()] * 2, "x"))
 
 
 BRIEF = Brief((GoalItem("филе", 2),), phone="+79001112233", city="Москва", name="Иван")

@@ -64,6 +64,7 @@ class Planted(Struct, frozen=True):
 
 def read_planted(lines: Iterable[bytes], where: str = "planted") -> Iterator[Planted]:
     """The transcripts of a JSON Lines file. Raises UsageError that names the line."""
+    seen: set[str] = set()
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -73,6 +74,9 @@ def read_planted(lines: Iterable[bytes], where: str = "planted") -> Iterator[Pla
             raise UsageError(f"{where}:{number}: {error}", fix="see its form in docs/guard.md") from error
         if planted.fault not in (None, planted.kind):
             raise UsageError(f"{where}:{number}: fault is not kind", fix="give the kind's code or null")
+        if planted.id in seen:
+            raise UsageError(f"{where}:{number}: id {planted.id} stands twice", fix="give it one of its own")
+        seen.add(planted.id)
         yield planted
 
 
